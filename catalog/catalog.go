@@ -1,0 +1,192 @@
+// Package catalog is the one reader of topics.yaml and contracts.yaml, and the only place that builds or parses a topic name: of Kafka, its keys, and of MQTT.
+package catalog
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/tickcast/tickcast/market"
+)
+
+// Names of Kafka topics. Parse refuses a catalogue that lacks one of them.
+const (
+	MarketTrades     = "market.trades"
+	MarketQuarantine = "market.quarantine"
+	MarketLate       = "market.late"
+	PushCandles      = "push.candles"
+	PushClosed       = "push.closed"
+	PushStatus       = "push.status"
+	PushRounds       = "push.rounds"
+	LedgerCandles    = "ledger.candles"
+)
+
+// Form is one of the two ways to run the same roles.
+type Form string
+
+// The forms: one process with Kafka inside, or separate roles around a real cluster.
+const (
+	Embedded Form = "embedded"
+	Stack    Form = "stack"
+)
+
+// Class says how an edge treats the messages of an MQTT topic.
+type Class uint8
+
+// The classes.
+const (
+	State Class = iota // full state: only the latest counts, slow clients skip
+	Event              // every one counts, bounded queue, the oldest is dropped and counted
+	Final              // every one is delivered in order (QoS 1), or the client is disconnected
+)
+
+func (c Class) String() string { return [...]string{"state", "event", "final"}[c] }
+
+// Topic is one Kafka topic in the form that the catalogue was read for.
+type Topic struct {
+	Name           string
+	Partitions     int
+	Cleanup        string // delete, compact, or compact,delete
+	RetentionMs    int64  // 0: the cluster's default
+	RetentionBytes int64  // per partition; 0: unbounded
+	SegmentBytes   int64  // 0: the cluster's default
+	Delivery       string
+	MQTT           *Mapping // nil: does not reach clients
+
+	key template
+}
+
+// Mapping is how a Kafka topic's records reach MQTT clients.
+type Mapping struct {
+	Class  Class
+	QoS    byte
+	Retain bool
+
+	topic template
+}
+
+// Catalog is the catalogue of topics and contracts. It is read-only once made, and safe for any number of goroutines.
+type Catalog struct {
+	Form      Form
+	Topics    []Topic
+	Contracts []market.Contract
+
+	byName map[string]*Topic
+	byID   map[string]*market.Contract
+}
+
+// Topic returns the Kafka topic of that name. Names are the constants above, which Parse has checked: another name is a bug of the caller.
+func (c *Catalog) Topic(name string) *Topic {
+	t := c.byName[name]
+	if t == nil {
+		panic("catalog: no topic " + name)
+	}
+	return t
+}
+
+// Contract returns the contract of that id, nil if there is none.
+func (c *Catalog) Contract(id string) *market.Contract { return c.byID[id] }
+
+// MQTTTopic returns the MQTT topic of a Kafka record, by its topic's template and the fields of its key.
+func (c *Catalog) MQTTTopic(kafkaTopic string, key []byte) (string, error) {
+	t := c.byName[kafkaTopic]
+	if t == nil || t.MQTT == nil {
+		return "", fmt.Errorf("topic %q of Kafka does not reach clients", kafkaTopic)
+	}
+	fields, ok := t.key.parse(string(key))
+	if !ok {
+		return "", fmt.Errorf("key %.80q does not have the form %s of %s", key, t.key, kafkaTopic)
+	}
+	return t.MQTT.topic.build(t.key.names(), fields), nil
+}
+
+// Lookup finds the topic of the catalogue that an MQTT topic belongs to; nil if none.
+func (c *Catalog) Lookup(mqttTopic string) *Topic {
+	for i := range c.Topics {
+		t := &c.Topics[i]
+		if t.MQTT == nil {
+			continue
+		}
+		if _, ok := t.MQTT.topic.parse(mqttTopic); ok {
+			return t
+		}
+	}
+	return nil
+}
+
+// ClassOf returns the class of an MQTT topic; false if it is no market topic of the catalogue.
+func (c *Catalog) ClassOf(mqttTopic string) (Class, bool) {
+	if t := c.Lookup(mqttTopic); t != nil {
+		return t.MQTT.Class, true
+	}
+	return 0, false
+}
+
+// StatusTopic returns the MQTT topic of a status: scope is a contract or a source.
+func (c *Catalog) StatusTopic(scope, kind string) string {
+	t := c.Topic(PushStatus)
+	return t.MQTT.topic.build([]string{"scope", "kind"}, []string{scope, kind})
+}
+
+// CandleKey is the key of push.candles and push.closed.
+func CandleKey(contract string, p market.Period) string { return contract + "/" + p.String() }
+
+// ParseCandleKey reads a key of push.candles or push.closed.
+func ParseCandleKey(key []byte) (contract string, p market.Period, err error) {
+	fields, ok := template{{field: true, text: "contract"}, {field: true, text: "period"}}.parse(string(key))
+	if !ok {
+		return "", 0, fmt.Errorf("key %.80q is not contract/period", key)
+	}
+	p, err = market.ParsePeriod(fields[1])
+	return fields[0], p, err
+}
+
+// LedgerKey is the key of ledger.candles.
+func LedgerKey(contract string, p market.Period, openMs int64) string {
+	return CandleKey(contract, p) + "/" + strconv.FormatInt(openMs, 10)
+}
+
+// StatusKey is the key of push.status.
+func StatusKey(scope, kind string) string { return scope + "/" + kind }
+
+// Pushed returns the Kafka topics whose records reach MQTT clients.
+func (c *Catalog) Pushed() []*Topic {
+	var ts []*Topic
+	for i := range c.Topics {
+		if c.Topics[i].MQTT != nil {
+			ts = append(ts, &c.Topics[i])
+		}
+	}
+	return ts
+}
+
+// Config returns the topic's settings by Kafka's names.
+func (t *Topic) Config() map[string]string {
+	m := map[string]string{"cleanup.policy": t.Cleanup}
+	set := func(key string, v int64) {
+		if v > 0 {
+			m[key] = strconv.FormatInt(v, 10)
+		}
+	}
+	set("retention.ms", t.RetentionMs)
+	set("retention.bytes", t.RetentionBytes)
+	set("segment.bytes", t.SegmentBytes)
+	if t.Cleanup != "delete" {
+		// a reader that starts takes the greatest version of a key; the lag leaves it the records of a crash to compare
+		set("min.compaction.lag.ms", 3*market.MinuteMs)
+		set("max.compaction.lag.ms", 4*market.MinuteMs)
+	}
+	return m
+}
+
+// Sources returns the venues of the catalogue's contracts, sorted.
+func (c *Catalog) Sources() []string {
+	var s []string
+	for i := range c.Contracts {
+		if src := c.Contracts[i].Source; !slices.Contains(s, src) {
+			s = append(s, src)
+		}
+	}
+	slices.Sort(s)
+	return s
+}

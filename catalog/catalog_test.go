@@ -1,0 +1,98 @@
+package catalog
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/tickcast/tickcast/market"
+)
+
+func shipped(t *testing.T, form Form) *Catalog {
+	t.Helper()
+	c, err := Load("", "", form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Each testdata/*.bad.yaml says in its first line which error it must give.
+func TestBadFilesAreRefusedWithThePlace(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.bad.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no fixtures: %v", err)
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, _, _ := strings.Cut(string(b), "\n")
+		want, ok := strings.CutPrefix(first, "# want: ")
+		if !ok {
+			t.Fatalf("%s: does not begin with what it wants", f)
+		}
+		topics, contracts := f, ""
+		if strings.HasPrefix(filepath.Base(f), "contracts-") {
+			topics, contracts = "", f
+		}
+		if _, err := Load(topics, contracts, Embedded); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v\nwant %s", f, err, want)
+		}
+	}
+}
+
+func TestShippedCatalogueMapsKeysToTopics(t *testing.T) {
+	for _, form := range []Form{Embedded, Stack} {
+		c := shipped(t, form)
+		for _, tc := range []struct{ kafka, key, mqtt string }{
+			{PushCandles, CandleKey("BTCUSDT", market.Period1m), "candle/1m/BTCUSDT"},
+			{PushClosed, CandleKey("BTC-PERP", market.Period1M), "candle/1M/BTC-PERP/closed"},
+			{PushStatus, StatusKey("binance", "source"), "status/binance/source"},
+		} {
+			got, err := c.MQTTTopic(tc.kafka, []byte(tc.key))
+			if err != nil || got != tc.mqtt {
+				t.Errorf("%s %s: %q, %v; want %q", tc.kafka, tc.key, got, err, tc.mqtt)
+			}
+			if back := c.Lookup(tc.mqtt); back == nil || back.Name != tc.kafka {
+				t.Errorf("%s belongs to %v, want %s", tc.mqtt, back, tc.kafka)
+			}
+		}
+		for _, key := range []string{"", "BTCUSDT", "BTCUSDT/1m/x", "/1m", "BTC+/1m", "a/#"} {
+			if got, err := c.MQTTTopic(PushCandles, []byte(key)); err == nil {
+				t.Errorf("key %q gave topic %q", key, got)
+			}
+		}
+		if got := c.StatusTopic("BTCUSDT", "clock"); got != "status/BTCUSDT/clock" {
+			t.Errorf("status topic %q", got)
+		}
+		for topic, want := range map[string]bool{"candle/1m/X": true, "candle/1m/X/closed": true, "candle/1m": false, "trade/X": false, "$SYS/x/y": false, "candle/+/X": false} {
+			if _, ok := c.ClassOf(topic); ok != want {
+				t.Errorf("%s in the catalogue: %v, want %v", topic, ok, want)
+			}
+		}
+	}
+}
+
+func TestEmbeddedFormIsBoundedAndNeverCompacts(t *testing.T) {
+	var total int64
+	for _, topic := range shipped(t, Embedded).Topics {
+		if topic.Cleanup != "delete" || topic.RetentionBytes == 0 {
+			t.Errorf("%s: cleanup %s, retention.bytes %d", topic.Name, topic.Cleanup, topic.RetentionBytes)
+		}
+		total += int64(topic.Partitions) * topic.RetentionBytes
+	}
+	if total > 256<<20 {
+		t.Errorf("the embedded logs may take %d MiB, want at most 256", total>>20)
+	}
+	for _, topic := range shipped(t, Stack).Topics {
+		if topic.Name == PushRounds {
+			t.Error("push.rounds exists in the stack form")
+		}
+		if cfg := topic.Config(); topic.Name == PushCandles && (cfg["cleanup.policy"] != "compact" || cfg["max.compaction.lag.ms"] != "240000") {
+			t.Errorf("push.candles: %v", cfg)
+		}
+	}
+}
