@@ -1,0 +1,147 @@
+package kafka
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// OffsetStart stands for a partition's first offset.
+const OffsetStart = int64(ck.OffsetBeginning)
+
+// Position is where a reader begins in one partition: the offset of the next record to read, or OffsetStart.
+type Position struct {
+	Topic     string
+	Partition int32
+	Offset    int64
+}
+
+// Record is a record that was read. Its slices are its own.
+type Record struct {
+	Topic       string
+	Partition   int32
+	Offset      int64
+	TimestampMs int64 // when it was produced
+	Key, Value  []byte
+	headers     []ck.Header
+}
+
+// Header returns the value of the first header of that name, nil if there is none.
+func (r *Record) Header(name string) []byte {
+	for i := range r.headers {
+		if r.headers[i].Key == name {
+			return r.headers[i].Value
+		}
+	}
+	return nil
+}
+
+// Reader reads partitions that it was given, without a consumer group. It belongs to one goroutine.
+type Reader struct {
+	cfg Config
+	c   *ck.Consumer
+	log *slog.Logger
+}
+
+// ReaderOptions say who reads and what it may see.
+type ReaderOptions struct {
+	Name      string
+	Committed bool // only records of committed transactions: the ledger's readers
+}
+
+// NewReader connects to the cluster; it fails if no broker answers within ConnectTimeout.
+func NewReader(cfg Config, opt ReaderOptions, log *slog.Logger) (*Reader, error) {
+	isolation := "read_uncommitted" // librdkafka's default is read_committed, which waits behind open transactions
+	if opt.Committed {
+		isolation = "read_committed"
+	}
+	c, err := ck.NewConsumer(with(cfg.base(opt.Name), ck.ConfigMap{
+		"group.id":                   "tickcast-" + opt.Name, // required by the driver; nothing is committed
+		"enable.auto.commit":         false,
+		"enable.auto.offset.store":   false,
+		"auto.offset.reset":          "earliest", // what was retained away is gone
+		"isolation.level":            isolation,
+		"fetch.wait.max.ms":          100,
+		"fetch.min.bytes":            1,
+		"fetch.queue.backoff.ms":     5, // 1000 by default: a second's pause after each full queue
+		"fetch.error.backoff.ms":     50,
+		"queued.max.messages.kbytes": 16_384,
+		"check.crcs":                 true,
+		"go.logs.channel.enable":     false,
+	}))
+	if err != nil {
+		return nil, fmt.Errorf("make Kafka reader %s: %w", opt.Name, err)
+	}
+	if _, err := c.GetMetadata(nil, false, int(ConnectTimeout/time.Millisecond)); err != nil {
+		c.Close()
+		return nil, fmt.Errorf("no answer from Kafka at %s within %s: %w", cfg.Brokers, ConnectTimeout, err)
+	}
+	return &Reader{cfg: cfg, c: c, log: log}, nil
+}
+
+// Assign makes the reader read exactly these partitions from these positions.
+func (r *Reader) Assign(ps []Position) error {
+	tps := make([]ck.TopicPartition, len(ps))
+	for i := range ps {
+		tps[i] = ck.TopicPartition{Topic: &ps[i].Topic, Partition: ps[i].Partition, Offset: ck.Offset(ps[i].Offset)}
+	}
+	if err := r.c.Assign(tps); err != nil {
+		return fmt.Errorf("assign Kafka partitions: %w", err)
+	}
+	return nil
+}
+
+// Poll returns the next record, or nil when none came in time. Trouble with the connection is logged and outlasted; an error is final.
+func (r *Reader) Poll(timeout time.Duration) (*Record, error) {
+	deadline := time.Now().Add(timeout)
+	for {
+		left := max(time.Until(deadline), 0)
+		switch e := r.c.Poll(int((left + time.Millisecond - 1) / time.Millisecond)).(type) {
+		case nil:
+			return nil, nil
+		case *ck.Message:
+			if err := e.TopicPartition.Error; err != nil {
+				return nil, fmt.Errorf("read Kafka topic %s: %w", *e.TopicPartition.Topic, err)
+			}
+			return &Record{Topic: *e.TopicPartition.Topic, Partition: e.TopicPartition.Partition, Offset: int64(e.TopicPartition.Offset),
+				TimestampMs: e.Timestamp.UnixMilli(), Key: e.Key, Value: e.Value, headers: e.Headers}, nil
+		case ck.Error:
+			if e.IsFatal() || e.Code() == ck.ErrUnknownTopicOrPart {
+				return nil, fmt.Errorf("kafka reader: %w", e)
+			}
+			report(r.log, r.cfg.Brokers, e)
+		}
+		if left == 0 {
+			return nil, nil
+		}
+	}
+}
+
+// Range is what a partition holds: offsets from Low up to, but without, High.
+type Range struct{ Low, High int64 }
+
+// Ranges returns the range of each partition of a topic, by partition number.
+func (r *Reader) Ranges(topic string) ([]Range, error) {
+	md, err := r.c.GetMetadata(&topic, false, int(ConnectTimeout/time.Millisecond))
+	if err != nil {
+		return nil, fmt.Errorf("ask Kafka for topic %s: %w", topic, err)
+	}
+	t := md.Topics[topic]
+	if t.Error.Code() != ck.ErrNoError || len(t.Partitions) == 0 {
+		return nil, fmt.Errorf("topic %s of Kafka: %w (has `tickcast topics apply` run?)", topic, t.Error)
+	}
+	ranges := make([]Range, len(t.Partitions))
+	for i := range ranges {
+		low, high, err := r.c.QueryWatermarkOffsets(topic, int32(i), int(ConnectTimeout/time.Millisecond))
+		if err != nil {
+			return nil, fmt.Errorf("ask Kafka for the offsets of %s partition %d: %w", topic, i, err)
+		}
+		ranges[i] = Range{Low: low, High: high}
+	}
+	return ranges, nil
+}
+
+// Close lets go of the connections.
+func (r *Reader) Close() error { return r.c.Close() }
