@@ -1,0 +1,383 @@
+package simexchange
+
+import (
+	"bytes"
+	"encoding/gob"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/tickcast/tickcast/market"
+)
+
+const (
+	recordedTrades = "testdata/BTCUSDT-aggTrades-2020-01-02T1510-1518.json"
+	recordedKlines = "testdata/BTCUSDT-1m-2020-01-02T1510-1517.csv"
+)
+
+func loadRecorded(t *testing.T) ([]trade, []bar) {
+	t.Helper()
+	m := Recording{Symbol: "BTCUSDT", AggTrades: []string{recordedTrades}, Klines: recordedKlines}
+	trades, klines, err := m.load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return trades, klines
+}
+
+// fields are the nine that the exchange's klines and ours have in common, and the open time.
+func fields(b *bar) string {
+	dst := appendKlineRow(nil, inMs, market.Period1m, b)
+	return string(dst)
+}
+
+func TestKlinesOfRecordedTradesEqualTheExchanges(t *testing.T) {
+	t.Parallel()
+	trades, klines := loadRecorded(t)
+	log := newEventLog(2000)
+	for _, tr := range trades {
+		if err := log.add(tr); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file, err := os.ReadFile(recordedKlines)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Fields(string(file))
+	equal := 0
+	for i := range klines {
+		got, ok := log.bars.one(market.Period1m, klines[i].OpenMs)
+		if !ok {
+			t.Fatalf("no kline at %d", klines[i].OpenMs)
+		}
+		if i == 0 {
+			continue // the minute in which the recording begins
+		}
+		want := "[" + strings.ReplaceAll(lines[i], ",", `","`) + `"]`
+		for _, unquoted := range []int{0, 6, 8} { // times and counts are numbers
+			v := strings.Split(lines[i], ",")[unquoted]
+			want = strings.Replace(want, `"`+v+`"`, v, 1)
+		}
+		want = strings.Replace(want, "["+strings.Split(lines[i], ",")[0]+`"`, "["+strings.Split(lines[i], ",")[0], 1)
+		if fields(&got) != want {
+			t.Errorf("kline %d\n got %s\nwant %s", i, fields(&got), want)
+			continue
+		}
+		equal++
+	}
+	if equal != 7 {
+		t.Errorf("%d minutes equal, want 7", equal)
+	}
+}
+
+func TestMinuteInWhichARecordingBeginsIsTheExchangesToo(t *testing.T) {
+	t.Parallel()
+	trades, klines := loadRecorded(t)
+	want := klines[0]
+	sym := DefaultConfig().Symbols[0]
+	p, err := sym.params(&MarketConfig{}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := newInstrument(sym, p, 2000)
+	in.play(trades, klines, 1, 0)
+	if err := in.catchUp(trades[len(trades)-1].TimeUs+1, 0); err != nil {
+		t.Fatal(err)
+	}
+	got, _ := in.log.bars.one(market.Period1m, want.OpenMs)
+	if got.FirstID != got.LastID-got.Trades+1 {
+		t.Errorf("ids %d..%d for %d trades", got.FirstID, got.LastID, got.Trades)
+	}
+	got.FirstID, got.LastID, want.FirstID, want.LastID = 0, 0, 0, 0
+	if got != want {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	if days := in.log.bars.klines(market.Period1d, noTime, noTime, 1000); len(days) != historyDays+1 {
+		t.Errorf("%d days, want %d and today", len(days), historyDays)
+	}
+	if m := in.log.bars.klines(market.Period1m, noTime, noTime, 2000); len(m) < 1440 {
+		t.Errorf("%d minutes of the past, want at least 1440", len(m))
+	}
+}
+
+func marketOf(t *testing.T, even bool, rate float64) (*instrument, int64) {
+	t.Helper()
+	cfg := DefaultConfig()
+	sym := cfg.Symbols[0]
+	p, err := sym.params(&MarketConfig{Rate: rate, Even: even}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := newInstrument(sym, p, 1_000_000)
+	startMs := int64(1_763_942_400_000) // 2025-11-24 00:00
+	startMs += 5 * market.HourMs
+	in.begin(7, startMs)
+	return in, startMs
+}
+
+func TestRandomMarketHoldsItsRules(t *testing.T) {
+	t.Parallel()
+	in, startMs := marketOf(t, false, 20)
+	end := startMs + 2*market.HourMs
+	if err := in.catchUp(end*1000, 10); err != nil {
+		t.Fatal(err)
+	}
+	ts := in.log.trades
+	perSecond := float64(len(ts)) / 7200
+	if perSecond < 16 || perSecond > 24 {
+		t.Errorf("%.1f trades a second, want about 20", perSecond)
+	}
+	var buys, multi int
+	for i := range ts {
+		tr := &ts[i]
+		sum := tr.Qty
+		if tr.Fills != nil {
+			multi++
+			sum = 0
+			for _, q := range tr.Fills {
+				if q < in.params.Step || q%in.params.Step != 0 {
+					t.Fatalf("trade %d: fill of %d", tr.ID, q)
+				}
+				sum += q
+			}
+		}
+		if tr.Price%in.params.Tick != 0 || tr.Qty%in.params.Step != 0 || tr.Qty <= 0 || sum != tr.Qty ||
+			tr.Fills != nil && int64(len(tr.Fills)) != tr.LastID-tr.FirstID+1 {
+			t.Fatalf("impossible trade %+v", tr)
+		}
+		if tr.Price < in.params.Anchor/2 || tr.Price > in.params.Anchor*2 {
+			t.Fatalf("price %d is far from %d", tr.Price, in.params.Anchor)
+		}
+		if !tr.BuyerMaker {
+			buys++
+		}
+	}
+	if share := float64(buys) / float64(len(ts)); share < 0.4 || share > 0.6 || multi == 0 {
+		t.Errorf("share of buys %.2f, %d trades with several fills", share, multi)
+	}
+}
+
+func TestKlinesAgreeAmongPeriods(t *testing.T) {
+	t.Parallel()
+	in, startMs := marketOf(t, false, 5)
+	end := startMs + 90*market.MinuteMs
+	if err := in.catchUp(end*1000, 10); err != nil {
+		t.Fatal(err)
+	}
+	bt := in.log.bars
+	for _, p := range market.Periods()[2:] {
+		from, fromPeriod := &bt.minutes, market.Period1m
+		if p > market.Period1d {
+			from, fromPeriod = &bt.days, market.Period1d
+		}
+		all := bt.klines(p, noTime, noTime, 100_000)
+		checked := 0
+		for _, long := range all {
+			if long.OpenMs < from.bars[0].OpenMs {
+				continue
+			}
+			sum := emptyBar(long.OpenMs, long.Open)
+			for _, short := range bt.klines(fromPeriod, long.OpenMs, p.NextMs(long.OpenMs)-1, 100_000) {
+				sum.merge(&short)
+			}
+			if sum != long {
+				t.Fatalf("%s at %d\n got %+v\nwant %+v", p, long.OpenMs, long, sum)
+			}
+			checked++
+		}
+		if checked == 0 {
+			t.Errorf("no kline of %s checked", p)
+		}
+	}
+	minutes := bt.klines(market.Period1m, noTime, noTime, 100_000)
+	boundary := 0
+	for i := 1; i < len(minutes); i++ {
+		a, b := &minutes[i-1], &minutes[i]
+		if b.OpenMs != a.OpenMs+market.MinuteMs {
+			t.Fatalf("hole between %d and %d", a.OpenMs, b.OpenMs)
+		}
+		if a.Trades > 0 && b.Trades > 0 && b.FirstID != a.LastID+1 {
+			t.Fatalf("ids %d..%d after %d", b.FirstID, b.LastID, a.LastID)
+		}
+		if b.OpenMs <= startMs-market.MinuteMs && b.Open != a.Close {
+			boundary++
+		}
+		if b.Low > min(b.Open, b.Close) || b.High < max(b.Open, b.Close) || b.BuyVolume.Sub(b.Volume).Sign() > 0 || b.BuyQuote.Sub(b.Quote).Sign() > 0 {
+			t.Fatalf("impossible kline %+v", b)
+		}
+	}
+	if boundary > 0 {
+		t.Errorf("%d made-up minutes do not open where the one before closed", boundary)
+	}
+	if days := bt.klines(market.Period1d, noTime, noTime, 1000); len(days) != historyDays+1 {
+		t.Errorf("%d days, want %d and today", len(days), historyDays)
+	}
+}
+
+func TestMarketGoesOnFromAnyCheckpoint(t *testing.T) {
+	t.Parallel()
+	in, startMs := marketOf(t, false, 10)
+	end := (startMs + 30*market.MinuteMs) * 1000
+	if err := in.catchUp(end, 10); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range in.checkpoints {
+		g := c.State.clone()
+		want := in.log.aggTrades(aggRange{fromID: noTime, startUs: c.MinuteMs * 1000, endUs: noTime, limit: 1 << 30}, end)
+		for i := range want {
+			if got := g.take(); !reflect.DeepEqual(got, want[i]) {
+				t.Fatalf("checkpoint %d, trade %d\n got %+v\nwant %+v", c.MinuteMs, i, got, want[i])
+			}
+		}
+	}
+	if n := len(in.checkpoints); n != 11 {
+		t.Errorf("%d checkpoints, want 11", n)
+	}
+}
+
+func TestRestartGivesTheSamePast(t *testing.T) {
+	t.Parallel()
+	first, startMs := marketOf(t, false, 10)
+	stop := (startMs+30*market.MinuteMs)*1000 + 123_456
+	now := stop + 20*60_000_000
+	if err := first.catchUp(stop, 10); err != nil {
+		t.Fatal(err)
+	}
+	var buf bytes.Buffer
+	snap := first.snapshot()
+	if err := gob.NewEncoder(&buf).Encode(&snap); err != nil {
+		t.Fatal(err)
+	}
+	var read marketSnapshot
+	if err := gob.NewDecoder(&buf).Decode(&read); err != nil {
+		t.Fatal(err)
+	}
+	// The rate has been changed in the configuration meanwhile: it counts from now on.
+	p := first.params
+	p.RateMilli *= 3
+	second := newInstrument(first.Symbol, p, 1_000_000)
+	second.restore(&read)
+	second.goOn(stop/1000, now, DefaultConfig().Market.MaxGap)
+	if err := second.catchUp(now, 10); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.catchUp(now, 10); err != nil {
+		t.Fatal(err)
+	}
+	from := aggRange{fromID: second.log.trades[0].ID, startUs: noTime, endUs: noTime, limit: 1 << 30}
+	if got, want := second.log.trades, first.log.aggTrades(from, now); !reflect.DeepEqual(got, want) {
+		t.Errorf("%d trades after the restart, %d without it; they differ", len(got), len(want))
+	}
+	for _, period := range []market.Period{market.Period1m, market.Period1h, market.Period1d, market.Period1w} {
+		got := second.log.bars.klines(period, noTime, noTime, 100_000)
+		want := first.log.bars.klines(period, noTime, noTime, len(got))
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: klines after the restart differ", period)
+		}
+	}
+	before := len(second.log.trades)
+	if err := second.catchUp(now+60_000_000, 10); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(second.log.trades) - before; n < 1200 {
+		t.Errorf("%d trades in the minute after, want about 1800", n)
+	}
+}
+
+func TestLongAbsenceIsAHalt(t *testing.T) {
+	t.Parallel()
+	first, startMs := marketOf(t, false, 1)
+	if err := first.catchUp(startMs*1000+60_000_000, 1); err != nil {
+		t.Fatal(err)
+	}
+	snap := first.snapshot()
+	second := newInstrument(first.Symbol, first.params, 1_000_000)
+	second.restore(&snap)
+	now := (startMs + 30*market.DayMs) * 1000
+	if halted := second.goOn(startMs+market.MinuteMs, now, 2*3600e9); halted == 0 {
+		t.Fatal("no halt")
+	}
+	if err := second.catchUp(now, 1); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(second.log.trades); n < 5000 || n > 10_000 {
+		t.Errorf("%d trades, want those of about two hours", n)
+	}
+	empty := second.log.bars.klines(market.Period1h, noTime, (startMs+29*market.DayMs)+1, 1)
+	if len(empty) != 1 || empty[0].Trades != 0 || empty[0].FirstID != -1 || empty[0].Open != empty[0].Close {
+		t.Errorf("during the halt: %+v", empty)
+	}
+}
+
+func TestEvenPacingIsExact(t *testing.T) {
+	t.Parallel()
+	in, startMs := marketOf(t, true, 300)
+	if err := in.catchUp(startMs*1000+10_000_000+4000, 1); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(in.log.trades); n < 3000 || n > 3001 {
+		t.Errorf("%d trades in ten seconds, want 3000", n)
+	}
+	for i := 1; i < len(in.log.trades); i++ {
+		if gap := in.log.trades[i].TimeUs - in.log.trades[i-1].TimeUs; gap < 3333 || gap > 3334 {
+			t.Fatalf("gap of %d us", gap)
+		}
+	}
+}
+
+func TestSingleTradesBecomeAggregates(t *testing.T) {
+	t.Parallel()
+	frame := func(id int64, price, qty string, timeMs int64, maker bool) string {
+		return fmt.Sprintf(`%d {"stream":"btcusdt@trade","data":{"e":"trade","E":%d,"s":"BTCUSDT","t":%d,"p":"%s","q":"%s","T":%d,"m":%v,"M":true}}`+"\n",
+			timeMs*1_000_000, timeMs+1, id, price, qty, timeMs, maker)
+	}
+	input := frame(10, "100.00", "1", 5000, true) + frame(11, "100.00", "2", 5000, true) +
+		`5000 {"stream":"btcusdt@bookTicker","data":{"u":1}}` + "\n" + `5000 {"stream":"ethusdt@trade","data":{}}` + "\n" +
+		frame(12, "100.00", "3", 5000, false) + frame(13, "100.01", "4", 5000, false) + frame(14, "100.01", "5", 5001, false)
+	got, err := readFrames(strings.NewReader(input), "BTCUSDT", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for i := range got {
+		lines = append(lines, fmt.Sprintf("%s fills %v", appendAggRow(nil, inMs, &got[i]), got[i].Fills))
+	}
+	want := []string{
+		`{"a":1,"p":"100.00000000","q":"3.00000000","f":10,"l":11,"T":5000,"m":true,"M":true} fills [100000000 200000000]`,
+		`{"a":2,"p":"100.00000000","q":"3.00000000","f":12,"l":12,"T":5000,"m":false,"M":true} fills []`,
+		`{"a":3,"p":"100.01000000","q":"4.00000000","f":13,"l":13,"T":5000,"m":false,"M":true} fills []`,
+		`{"a":4,"p":"100.01000000","q":"5.00000000","f":14,"l":14,"T":5001,"m":false,"M":true} fills []`,
+	}
+	if !reflect.DeepEqual(lines, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestRecordedFramesMakeOneLog(t *testing.T) {
+	t.Parallel()
+	const dir = "../../shared/data/binance-spot-2024-08-08"
+	if _, err := os.Stat(dir); err != nil {
+		t.Skipf("recorded data is not here: %v", err)
+	}
+	for symbol, want := range map[string]int{"BTCUSDT": 19904, "ETHUSDT": 14515} {
+		name := dir + "/spot_" + strings.ToLower(symbol)
+		m := Recording{Symbol: symbol, Frames: []string{name + "_20240808.gz", name + "_20240809.gz"}}
+		trades, _, err := m.load()
+		if err != nil {
+			t.Fatal(err)
+		}
+		log := newEventLog(1 << 20)
+		for _, tr := range trades {
+			if err := log.add(tr); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := log.trades[len(trades)-1].LastID - trades[0].FirstID + 1; n != int64(want) {
+			t.Errorf("%s: %d single trades, want %d", symbol, n, want)
+		}
+		t.Logf("%s: %d single trades are %d aggregates", symbol, want, len(trades))
+	}
+}

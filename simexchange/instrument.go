@@ -1,0 +1,132 @@
+package simexchange
+
+import (
+	"fmt"
+	"hash/fnv"
+	"strings"
+	"sync"
+
+	"github.com/tickcast/tickcast/market"
+)
+
+// source hands out a symbol's trades in order: the random market, or a recording.
+type source interface {
+	// peek returns the next trade without taking it; nil at the end.
+	peek() *trade
+	take() trade
+}
+
+func (g *generator) peek() *trade { return &g.Next }
+
+// playback is a recording as a source.
+type playback struct{ left []trade }
+
+func (p *playback) peek() *trade {
+	if len(p.left) == 0 {
+		return nil
+	}
+	return &p.left[0]
+}
+
+func (p *playback) take() trade {
+	t := p.left[0]
+	p.left = p.left[1:]
+	return t
+}
+
+// checkpoint is the random market's state at a whole minute: every trade before it taken, none after.
+type checkpoint struct {
+	MinuteMs int64
+	State    *generator
+}
+
+// instrument is one symbol: where its trades come from, and its event log.
+type instrument struct {
+	Symbol
+	params marketParams
+	src    source
+
+	aggStream, tradeStream string
+	klineStreams           [market.PeriodCount]string
+
+	mu          sync.RWMutex // guards what follows: the publishing goroutine writes, REST reads
+	log         *eventLog
+	checkpoints []checkpoint // the newest ones, so that the first lies back by the backlog
+}
+
+func newInstrument(s Symbol, p marketParams, keep int) *instrument {
+	name := strings.ToLower(s.Symbol)
+	in := &instrument{Symbol: s, params: p, log: newEventLog(keep), aggStream: name + aggTradeSuffix, tradeStream: name + tradeSuffix}
+	for _, p := range market.Periods() {
+		in.klineStreams[p] = name + klineInfix + p.String()
+	}
+	return in
+}
+
+// seedOf makes each symbol's market another one.
+func seedOf(seed uint64, symbol string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(symbol))
+	return h.Sum64() ^ seed*0x9e3779b97f4a7c15
+}
+
+// Ids of a random market begin here; the made-up past counts back from them.
+const (
+	firstAggID   = 1_000_000_000
+	firstTradeID = 2_000_000_000
+)
+
+// begin starts a random market whose trades begin at startMs, a whole minute.
+func (in *instrument) begin(seed uint64, startMs int64) {
+	seed = seedOf(seed, in.Symbol.Symbol)
+	g := newGenerator(in.params, seed, startMs*1000, firstAggID, firstTradeID)
+	addHistory(in.log.bars, in.params, seed, startMs, in.params.Anchor, g.Next.FirstID)
+	in.log.bars.advance(startMs)
+	in.src = g
+	in.checkpoints = []checkpoint{{MinuteMs: startMs, State: g.clone()}}
+}
+
+// catchUp takes all trades before untilUs into the log, without sending anything.
+func (in *instrument) catchUp(untilUs int64, backlogMin int) error {
+	for t := in.src.peek(); t != nil && t.TimeUs < untilUs; t = in.src.peek() {
+		in.tick(t.TimeUs/1000, backlogMin)
+		if err := in.log.add(in.src.take()); err != nil {
+			return fmt.Errorf("%s: %w", in.Symbol.Symbol, err)
+		}
+	}
+	in.tick(untilUs/1000, backlogMin)
+	in.log.bars.advance(untilUs / 1000)
+	return nil
+}
+
+// tick keeps a checkpoint of the random market for each whole minute that timeMs has reached.
+func (in *instrument) tick(timeMs int64, backlogMin int) {
+	g, ok := in.src.(*generator)
+	if !ok || timeMs < in.checkpoints[len(in.checkpoints)-1].MinuteMs+market.MinuteMs {
+		return
+	}
+	in.checkpoints = append(in.checkpoints, checkpoint{MinuteMs: market.Period1m.OpenMs(timeMs), State: g.clone()})
+	if n := len(in.checkpoints) - backlogMin - 1; n > 0 {
+		in.checkpoints = append(in.checkpoints[:0], in.checkpoints[n:]...)
+	}
+}
+
+func (in *instrument) firstCheckpointMs() int64 {
+	in.mu.RLock()
+	defer in.mu.RUnlock()
+	return in.checkpoints[0].MinuteMs
+}
+
+// play makes a recording the source; its times are moved by shiftMs.
+func (in *instrument) play(trades []trade, klines []bar, seed uint64, shiftMs int64) {
+	for i := range trades {
+		trades[i].TimeUs += shiftMs * 1000
+	}
+	for i := range klines {
+		klines[i].OpenMs += shiftMs
+	}
+	in.params.Anchor = trades[0].Price
+	addPast(in.log.bars, in.params, seedOf(seed, in.Symbol.Symbol), trades, klines)
+	in.log.bars.advance(trades[0].TimeUs / 1000)
+	in.src = &playback{left: trades}
+}
