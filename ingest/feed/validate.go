@@ -1,0 +1,186 @@
+package feed
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/tickcast/tickcast/market"
+)
+
+// Reasons for quarantine. Exact duplicates are counted, not quarantined.
+const (
+	ReasonBadJSON      = "BAD_JSON"
+	ReasonBadNumber    = "BAD_NUMBER"
+	ReasonNonPositive  = "NON_POSITIVE"
+	ReasonOffTick      = "OFF_TICK" // has more decimals than the contract: it cannot be written
+	ReasonSymbol       = "SYMBOL_MISMATCH"
+	ReasonTimeUnit     = "TIME_UNIT"
+	ReasonFutureTime   = "FUTURE_TS"
+	ReasonAncientTime  = "ANCIENT_TS"
+	ReasonDupConflict  = "DUP_CONFLICT"
+	ReasonIDRegression = "ID_REGRESSION"
+	ReasonAggRange     = "AGG_RANGE"
+	ReasonTombstone    = "TOMBSTONE"
+	ReasonRestShape    = "REST_SHAPE"
+	ReasonUnknownEvent = "UNKNOWN_EVENT"
+	ReasonNonText      = "NON_TEXT_FRAME"
+	ReasonTooBig       = "FRAME_TOO_BIG"
+	ReasonPanic        = "HANDLER_PANIC"
+	ReasonBadKline     = "BAD_KLINE"
+)
+
+// Quarantined is a piece of outside data that cannot be true, with the reason.
+type Quarantined struct {
+	Source     string
+	Contract   string // empty: not known
+	Channel    string // stream or REST endpoint
+	Conn       int64  // 0: REST
+	Reason     string
+	Detail     string
+	ReceivedMs int64
+	Raw        []byte // as received, at most MaxRaw bytes
+	Truncated  bool
+}
+
+// MaxRaw bounds Quarantined.Raw.
+const MaxRaw = 64 << 10
+
+func (f *Feed) quarantine(nowMs, conn int64, channel, reason, detail string, raw *RawTrade) {
+	f.Counts.Quarantined++
+	q := Quarantined{Source: f.contract.Source, Contract: f.contract.ID, Channel: channel, Conn: conn, Reason: reason, Detail: detail, ReceivedMs: nowMs}
+	if raw != nil {
+		q.Raw = raw.Raw
+		if q.Raw == nil && raw.Price != "" {
+			q.Raw = raw.describe()
+		}
+	}
+	if len(q.Raw) > MaxRaw {
+		q.Raw, q.Truncated = q.Raw[:MaxRaw], true
+	}
+	f.out.Quarantined = append(f.out.Quarantined, q)
+}
+
+// describe gives a REST row its wire form back; REST answers are decoded as a whole.
+func (t *RawTrade) describe() []byte {
+	return fmt.Appendf(nil, `{"a":%d,"p":%s,"q":%s,"f":%d,"l":%d,"T":%d,"m":%t}`,
+		t.AggID, strconv.Quote(t.Price), strconv.Quote(t.Qty), t.FirstID, t.LastID, t.TradeMs, t.BuyerMaker)
+}
+
+// check refuses what cannot be true. What is merely odd passes: the venue's candles contain it too.
+func (f *Feed) check(nowMs int64, raw *RawTrade, live bool) (t written, reason, detail string) {
+	c := &f.contract
+	if live && raw.Symbol != c.Symbol {
+		return t, ReasonSymbol, fmt.Sprintf("symbol %.20q, want %q", raw.Symbol, c.Symbol)
+	}
+	t.ms = raw.TradeMs
+	t.trade = market.Trade{AggID: raw.AggID, FirstID: raw.FirstID, LastID: raw.LastID, BuyerMaker: raw.BuyerMaker}
+	if raw.FirstID == -1 && raw.LastID == -1 {
+		return t, ReasonTombstone, fmt.Sprintf("trade %d was taken back by the source", raw.AggID)
+	}
+	if raw.AggID < 0 || raw.FirstID < 0 || raw.LastID < raw.FirstID {
+		return t, ReasonAggRange, fmt.Sprintf("aggregate %d of trades %d to %d", raw.AggID, raw.FirstID, raw.LastID)
+	}
+	var err error
+	if t.trade.Price, err = market.ParseScaled(raw.Price, c.Tick.Scale); err != nil {
+		return t, decimalReason(err), fmt.Sprintf("price %.40q: %v", raw.Price, err)
+	}
+	if t.trade.Qty, err = market.ParseScaled(raw.Qty, c.Step.Scale); err != nil {
+		return t, decimalReason(err), fmt.Sprintf("quantity %.40q: %v", raw.Qty, err)
+	}
+	if t.trade.Price <= 0 || t.trade.Qty <= 0 {
+		return t, ReasonNonPositive, fmt.Sprintf("price %.40q, quantity %.40q", raw.Price, raw.Qty)
+	}
+	reason, detail = f.checkTime(nowMs, raw, live)
+	return t, reason, detail
+}
+
+func decimalReason(err error) string {
+	if errors.Is(err, market.ErrOffScale) {
+		return ReasonOffTick
+	}
+	return ReasonBadNumber
+}
+
+func (f *Feed) checkTime(nowMs int64, raw *RawTrade, live bool) (reason, detail string) {
+	ms := raw.TradeMs
+	switch {
+	case ms < 1e11 || ms >= 1e14:
+		return ReasonTimeUnit, fmt.Sprintf("trade time %d is not in milliseconds", ms)
+	case f.source.known && ms > f.source.at(nowMs)+f.cfg.FutureMs:
+		return ReasonFutureTime, fmt.Sprintf("trade time %d, the source's clock says %d", ms, f.source.at(nowMs))
+	case live && ms > raw.EventMs+1000:
+		return ReasonFutureTime, fmt.Sprintf("trade time %d, its frame's %d", ms, raw.EventMs)
+	case f.maxMs > 0 && ms < f.maxMs-f.cfg.AncientMs:
+		return ReasonAncientTime, fmt.Sprintf("trade time %d, that of an earlier trade %d", ms, f.maxMs)
+	}
+	return "", ""
+}
+
+// checkKline turns a REST kline into a seed.
+func (f *Feed) checkKline(p market.Period, k *RawKline) (market.Candle, error) {
+	c := market.Candle{Period: p, OpenMs: k.OpenMs, Trades: k.Trades, FirstID: -1, LastID: -1, Closed: true, Fill: k.Trades == 0}
+	if k.OpenMs <= 0 || p.OpenMs(k.OpenMs) != k.OpenMs || k.CloseMs != p.NextMs(k.OpenMs)-1 {
+		return c, fmt.Errorf("%s kline from %d to %d", p, k.OpenMs, k.CloseMs)
+	}
+	price, step := f.contract.Tick.Scale, f.contract.Step.Scale
+	for _, v := range [...]struct {
+		to   *int64
+		text string
+	}{{&c.Open, k.Open}, {&c.High, k.High}, {&c.Low, k.Low}, {&c.Close, k.Close}} {
+		var err error
+		if *v.to, err = market.ParseScaled(v.text, price); err != nil {
+			return c, fmt.Errorf("price %.40q: %w", v.text, err)
+		}
+	}
+	for _, v := range [...]struct {
+		to    *market.Int128
+		text  string
+		scale int
+	}{{&c.Volume, k.Volume, step}, {&c.QuoteVolume, k.QuoteVolume, price + step}, {&c.BuyVolume, k.BuyVolume, step}, {&c.BuyQuoteVolume, k.BuyQuoteVolume, price + step}} {
+		var err error
+		// The venue's step may have been finer in those days.
+		if *v.to, err = market.ParseInt128Rounded(v.text, v.scale); err != nil {
+			return c, fmt.Errorf("volume %.40q: %w", v.text, err)
+		}
+	}
+	if c.Low <= 0 || c.Open < c.Low || c.Close < c.Low || c.Open > c.High || c.Close > c.High || c.Trades < 0 {
+		return c, fmt.Errorf("open %s, high %s, low %s, close %s, %d trades", k.Open, k.High, k.Low, k.Close, k.Trades)
+	}
+	return c, nil
+}
+
+// sourceClock estimates the source's clock: the greatest (event time - receive time) of the last minutes, that of the fastest frame.
+type sourceClock struct {
+	known     bool
+	offset    int64
+	cur, prev int64 // greatest of the running and the last window
+	sinceMs   int64
+}
+
+const offsetWindowMs = 300_000
+
+func (s *sourceClock) at(nowMs int64) int64 { return nowMs + s.offset }
+
+func (s *sourceClock) frame(nowMs, eventMs, saneMs int64) {
+	d := eventMs - nowMs
+	if eventMs <= 0 || s.known && (d < s.offset-saneMs || d > s.offset+saneMs) {
+		return // the next REST answer decides
+	}
+	if !s.known {
+		*s = sourceClock{known: true, offset: d, cur: d, prev: d, sinceMs: nowMs}
+		return
+	}
+	if nowMs-s.sinceMs > offsetWindowMs {
+		s.prev, s.cur, s.sinceMs = s.cur, d, nowMs
+	}
+	s.cur = max(s.cur, d)
+	s.offset = max(s.cur, s.prev)
+}
+
+func (s *sourceClock) answer(nowMs, serverMs int64) {
+	d := serverMs - nowMs
+	if serverMs > 0 && (!s.known || d < s.offset-2000 || d > s.offset+2000) {
+		*s = sourceClock{known: true, offset: d, cur: d, prev: d, sinceMs: nowMs}
+	}
+}
