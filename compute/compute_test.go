@@ -1,0 +1,137 @@
+package compute
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tickcast/tickcast/catalog"
+	"github.com/tickcast/tickcast/kafka"
+	"github.com/tickcast/tickcast/kafka/embedded"
+	"github.com/tickcast/tickcast/market"
+)
+
+// bench is an embedded Kafka with the shipped topics, and a log of trades to write.
+type bench struct {
+	t    *testing.T
+	cat  *catalog.Catalog
+	cfg  Config
+	prod *kafka.Producer
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
+	cat, err := catalog.Load("", "", catalog.Embedded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := embedded.New(embedded.Config{Listen: "127.0.0.1:0"}, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { k.Run(ctx); close(done) }()
+	t.Cleanup(func() { cancel(); <-done })
+	b := &bench{t: t, cat: cat, cfg: DefaultConfig()}
+	b.cfg.Kafka.Brokers = k.Addr()
+	b.cfg.Checkpoint = filepath.Join(t.TempDir(), "compute.checkpoint")
+	admin, err := kafka.NewAdmin(b.cfg.Kafka)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	if _, err := admin.Apply(ctx, kafka.Specs(cat), 1); err != nil {
+		t.Fatal(err)
+	}
+	if b.prod, err = kafka.NewProducer(b.cfg.Kafka, kafka.ProducerOptions{Name: "test"}, quiet); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.prod.Close(5 * time.Second) })
+	return b
+}
+
+func (b *bench) write(records ...market.Record) {
+	b.t.Helper()
+	for i := range records {
+		if err := b.prod.Produce(b.t.Context(), catalog.MarketTrades, []byte(records[i].Contract), records[i].AppendJSON(nil)); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	if err := b.prod.Flush(b.t.Context()); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// run starts compute; the returned function ends it and returns its log.
+func (b *bench) run() (c *Compute, stop func() string) {
+	b.t.Helper()
+	var text lockedBuilder
+	c, err := New(b.cfg, b.cat, slog.New(slog.NewTextHandler(&text, nil)))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(ctx) }()
+	return c, func() string {
+		cancel()
+		if err := <-ended; err != nil {
+			b.t.Errorf("Run: %v", err)
+		}
+		return text.String()
+	}
+}
+
+// read returns all records of a topic, by key and version, and fails if one version came with two values.
+func (b *bench) read(topic string) map[string]string {
+	b.t.Helper()
+	r, err := kafka.NewReader(b.cfg.Kafka, kafka.ReaderOptions{Name: "test"}, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer r.Close()
+	ranges, err := r.Ranges(topic)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var ps []kafka.Position
+	var n int64
+	for i, rg := range ranges {
+		ps = append(ps, kafka.Position{Topic: topic, Partition: int32(i), Offset: rg.Low})
+		n += rg.High - rg.Low
+	}
+	if err := r.Assign(ps); err != nil {
+		b.t.Fatal(err)
+	}
+	got := map[string]string{}
+	for ; n > 0; n-- {
+		rec, err := r.Poll(10 * time.Second)
+		if err != nil || rec == nil {
+			b.t.Fatalf("read %s: %v %v", topic, rec, err)
+		}
+		v, _ := market.ParseVersion(rec.Header("ver"))
+		id := fmt.Sprintf("%s %d.%d.%d", rec.Key, v.Epoch, v.T, v.Seq)
+		value := withoutComputeTime(string(rec.Value))
+		if had, ok := got[id]; ok && had != value {
+			b.t.Errorf("%s: version %s came as\n%s\nand as\n%s", topic, id, had, value)
+		}
+		got[id] = value
+	}
+	return got
+}
+
+func withoutComputeTime(v string) string {
+	i := strings.Index(v, `,"tsc":`)
+	if i < 0 {
+		return v
+	}
+	j := strings.Index(v[i+1:], ",")
+	return v[:i] + v[i+1+j:]
+}

@@ -1,0 +1,202 @@
+package compute
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tickcast/tickcast/catalog"
+	"github.com/tickcast/tickcast/compute/candle"
+	"github.com/tickcast/tickcast/configs"
+	"github.com/tickcast/tickcast/market"
+)
+
+// minutes writes so many trades, one each 700 ms, with clock records, of several contracts.
+func minutes(ls []*logWriter, from, n int64) (rs []market.Record) {
+	for i := from; i < from+n; i++ {
+		at := minute0 + i*700
+		for _, l := range ls {
+			rs = append(rs, l.record(market.KindClock, at/1000*1000), l.trade(at, 200+i%13))
+		}
+	}
+	return rs
+}
+
+// ledgerOf is what the core alone puts into the ledger, by key and version.
+func ledgerOf(t *testing.T, records []market.Record) map[string]string {
+	t.Helper()
+	ledger := map[string]string{}
+	machines := map[string]*candle.Machine{}
+	for i := range records {
+		r := &records[i]
+		m := machines[r.Contract]
+		if m == nil {
+			m = candle.New(r.Contract, 0, func(o *candle.Output) {
+				if o.Topic == candle.Ledger {
+					ledger[fmt.Sprintf("%s %d.%d.%d", o.Key, o.Version.Epoch, o.Version.T, o.Version.Seq)] = string(o.Value)
+				}
+			})
+			machines[r.Contract] = m
+		}
+		if _, err := m.Apply(&candle.Input{Record: r}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return ledger
+}
+
+func TestAfterAKillBehindTheCheckpointNothingIsLostOrDifferent(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.cfg.CheckpointEvery = configs.Duration(100 * time.Millisecond)
+	ls := []*logWriter{{contract: "BTCUSDT"}, {contract: "ETHUSDT"}, {contract: "SOLUSDT"}}
+	var all []market.Record
+	write := func(rs []market.Record) {
+		b.write(rs...)
+		all = append(all, rs...)
+	}
+	for _, l := range ls {
+		write(l.begin(minute0))
+	}
+	// what lies on disk at a kill is an older checkpoint than what was written: keep one, go on, and put it back
+	var kept []byte
+	for life := range int64(4) {
+		c, stop := b.run()
+		write(minutes(ls, life*200, 100))
+		until(t, "a checkpoint", func() bool { return c.Stats().Checkpoints > 0 })
+		at := c.Stats().Checkpoints
+		until(t, "the next checkpoint", func() bool { return c.Stats().Checkpoints > at })
+		var err error
+		if kept, err = os.ReadFile(b.cfg.Checkpoint); err != nil {
+			t.Fatal(err)
+		}
+		read := c.Stats().Records
+		write(minutes(ls, life*200+100, 100))
+		until(t, "more records", func() bool { return c.Stats().Records > read })
+		stop()
+		if err := os.WriteFile(b.cfg.Checkpoint, kept, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, stop := b.run()
+	until(t, "the end of the log", func() bool { return c.Stats().Rounds > 0 })
+	stop()
+	got, want := b.read(catalog.LedgerCandles), ledgerOf(t, all)
+	for id := range want {
+		want[id] = withoutComputeTime(want[id])
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("ledger has %d candles, want %d, or other ones", len(got), len(want))
+	}
+	b.read(catalog.PushCandles)
+	b.read(catalog.PushClosed)
+}
+
+func TestPoisonIsPassedOverWithItsPlace(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	l := &logWriter{contract: "BTCUSDT"}
+	b.write(l.begin(minute0)...)
+	for _, value := range []string{"", "{}", "not JSON", strings.Repeat("[", 100_000), `{"sv":2}`, `{"sv":1,"k":"trade","s":"BTCUSDT"}`} {
+		if err := b.prod.Produce(t.Context(), catalog.MarketTrades, []byte("BTCUSDT"), []byte(value)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	foreign := l.trade(minute0+1, 1)
+	if err := b.prod.Produce(t.Context(), catalog.MarketTrades, []byte("ETHUSDT"), foreign.AppendJSON(nil)); err != nil {
+		t.Fatal(err)
+	}
+	l.seq--
+	b.write(l.trade(minute0+market.DayMs*365*100, 200), l.record(market.KindClock, minute0+1000), l.trade(minute0+1001, 200))
+	c, stop := b.run()
+	until(t, "all records", func() bool { return c.Stats().Records == 14 })
+	if s := c.Stats(); s.Poison != 8 {
+		t.Errorf("%d records were counted as poison, want 8", s.Poison)
+	}
+	if text := stop(); !strings.Contains(text, `record cannot be used, it is passed over" topic=market.trades partition=`) || !strings.Contains(text, "offset=4") {
+		t.Errorf("the log does not say where:\n%s", text)
+	}
+	if _, ok := b.read(catalog.LedgerCandles)[fmt.Sprintf("BTCUSDT/1s/%d 1000.%d.6", minute0, minute0)]; !ok {
+		t.Error("the second after the poison was not closed")
+	}
+}
+
+func TestUnusableCheckpointsAreNamedAndTheLogIsReadFromItsStart(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	l := &logWriter{contract: "BTCUSDT"}
+	b.write(l.begin(minute0)...)
+	b.write(minutes([]*logWriter{l}, 0, 20)...)
+	c, stop := b.run()
+	until(t, "all records", func() bool { return c.Stats().Records == 44 })
+	stop()
+	good, err := os.ReadFile(b.cfg.Checkpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	damaged := bytes.Clone(good)
+	damaged[len(damaged)/2] ^= 1
+	other := append([]byte("tickcast compute checkpoint 9\n"), good[len(checkpointMagic):]...)
+	for _, cp := range []struct {
+		name, want string
+		b          []byte
+	}{
+		{"damaged", "checksum does not match", damaged}, {"cut off", "checksum does not match", good[:len(good)-100]},
+		{"another version", "of another version", other}, {"empty", "no checkpoint", nil},
+	} {
+		if err := os.WriteFile(b.cfg.Checkpoint, cp.b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		c, stop := b.run()
+		until(t, cp.name+": all records", func() bool { return c.Stats().Records == 44 })
+		if text := stop(); !strings.Contains(text, cp.want) || !strings.Contains(text, "read from its start") {
+			t.Errorf("%s: the log does not say so:\n%s", cp.name, text)
+		}
+	}
+	// Kafka's data is gone, and as many records are there again
+	b2 := newBench(t)
+	if err := os.WriteFile(b2.cfg.Checkpoint, good, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	l2 := &logWriter{contract: "BTCUSDT", id: 7}
+	b2.write(l2.begin(minute0)...)
+	b2.write(minutes([]*logWriter{l2}, 0, 25)...)
+	c, stop = b2.run()
+	until(t, "all records of the other log", func() bool { return c.Stats().Records == 54 })
+	if text := stop(); !strings.Contains(text, "does not fit the log") || !strings.Contains(text, "another record at offset 43") {
+		t.Errorf("the log does not say that the checkpoint is of another one:\n%s", text)
+	}
+}
+
+func TestConfigurationErrorsNameTheKey(t *testing.T) {
+	t.Parallel()
+	for want, change := range map[string]func(*Config){
+		"kafka.brokers: is missing":                           func(c *Config) { c.Kafka.Brokers = "" },
+		"checkpoint_every: 10ms is too short, at least 100ms": func(c *Config) { c.CheckpointEvery = configs.Duration(10 * time.Millisecond) },
+		"round_every: 999ms is too short, at least 1s":        func(c *Config) { c.RoundEvery = configs.Duration(999 * time.Millisecond) },
+	} {
+		c := DefaultConfig()
+		change(&c)
+		if _, err := New(c, nil, nil); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+func TestNothingIsLeftBesideTheCheckpoint(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "new", "file")
+	for range 2 {
+		if err := writeFile(name, [][]byte{[]byte("a"), []byte("b")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if es, err := os.ReadDir(filepath.Dir(name)); err != nil || len(es) != 1 {
+		t.Errorf("%v %v", es, err)
+	}
+}
