@@ -1,0 +1,266 @@
+package bridge
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tickcast/tickcast/catalog"
+	"github.com/tickcast/tickcast/kafka"
+	"github.com/tickcast/tickcast/kafka/embedded"
+	"github.com/tickcast/tickcast/market"
+)
+
+var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+// recordingEdge keeps what it was given, and refuses what is not newer.
+type recordingEdge struct {
+	mu   sync.Mutex
+	all  []catalog.Message
+	last map[string]market.Version
+	news chan struct{}
+}
+
+func newRecordingEdge() *recordingEdge {
+	return &recordingEdge{last: map[string]market.Version{}, news: make(chan struct{}, 1)}
+}
+
+func (e *recordingEdge) Publish(m catalog.Message) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if v, ok := e.last[m.Topic]; ok && !v.Less(m.Version) {
+		return false
+	}
+	e.last[m.Topic] = m.Version
+	e.all = append(e.all, m)
+	select {
+	case e.news <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// wait returns the first message that pred takes, among those before and those to come.
+func (e *recordingEdge) wait(t *testing.T, what string, pred func(catalog.Message) bool) catalog.Message {
+	t.Helper()
+	deadline := time.After(15 * time.Second)
+	for {
+		e.mu.Lock()
+		for _, m := range e.all {
+			if pred(m) {
+				e.mu.Unlock()
+				return m
+			}
+		}
+		e.mu.Unlock()
+		select {
+		case <-e.news:
+		case <-deadline:
+			t.Fatalf("%s did not come", what)
+		}
+	}
+}
+
+type world struct {
+	cat  *catalog.Catalog
+	cfg  kafka.Config
+	prod *kafka.Producer
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	k, err := embedded.New(embedded.Config{Listen: "127.0.0.1:0"}, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { k.Run(ctx); close(done) }()
+	t.Cleanup(func() { cancel(); <-done })
+	cat, err := catalog.Load("", "", catalog.Embedded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{cat: cat, cfg: kafka.Config{Brokers: k.Addr()}}
+	a, err := kafka.NewAdmin(w.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if _, err := a.Apply(t.Context(), kafka.Specs(cat), 1); err != nil {
+		t.Fatal(err)
+	}
+	if w.prod, err = kafka.NewProducer(w.cfg, kafka.ProducerOptions{Name: "test"}, quiet); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.prod.Close(time.Second) })
+	return w
+}
+
+func (w *world) candle(t *testing.T, contract string, p market.Period, v market.Version) {
+	t.Helper()
+	w.produce(t, catalog.PushCandles, catalog.CandleKey(contract, p), fmt.Sprintf(`{"seq":%d}`, v.Seq), v.Bytes())
+}
+
+func (w *world) produce(t *testing.T, topic, key, value string, ver []byte) {
+	t.Helper()
+	if err := w.prod.Produce(t.Context(), topic, []byte(key), []byte(value), kafka.Header{Key: "ver", Value: ver}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// round writes a record of push.rounds that says where the candle topics end now.
+func (w *world) round(t *testing.T) {
+	t.Helper()
+	if err := w.prod.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r, err := kafka.NewReader(w.cfg, kafka.ReaderOptions{Name: "test"}, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	rd := round{Offsets: map[string][]int64{}}
+	for _, topic := range []string{catalog.PushCandles, catalog.PushClosed} {
+		ranges, err := r.Ranges(topic)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, rg := range ranges {
+			rd.Offsets[topic] = append(rd.Offsets[topic], rg.High)
+		}
+	}
+	b, err := json.Marshal(rd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.produce(t, catalog.PushRounds, "", string(b), market.Version{}.Bytes())
+	if err := w.prod.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *world) run(t *testing.T, edge Edge) *Bridge {
+	t.Helper()
+	b, err := New(Config{Kafka: w.cfg}, w.cat, edge, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- b.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("bridge: %v", err)
+		}
+	})
+	return b
+}
+
+func awaitReady(t *testing.T, b *Bridge) {
+	t.Helper()
+	select {
+	case <-b.Ready():
+	case <-time.After(15 * time.Second):
+		t.Fatal("the bridge did not become ready")
+	}
+}
+
+func TestStateIsLoadedFromTheLastRoundBeforeReady(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.candle(t, "BTCUSDT", market.Period1m, market.Version{Epoch: 1, T: 60000, Seq: 1}) // before the round: not needed
+	w.round(t)
+	for i := range 50 {
+		w.candle(t, "BTCUSDT", market.Period1m, market.Version{Epoch: 1, T: 60000, Seq: int64(10 + i)})
+		w.candle(t, "ETHUSDT", market.Period1d, market.Version{Epoch: 1, T: 0, Seq: int64(10 + i)})
+	}
+	w.candle(t, "BTCUSDT", market.Period1m, market.Version{Epoch: 1, T: 60000, Seq: 20}) // old versions again, as after a crash
+	w.produce(t, catalog.PushCandles, "no such key/at/all", "{}", market.Version{}.Bytes())
+	w.produce(t, catalog.PushCandles, "BTCUSDT/1m", "{}", []byte("short"))
+	if err := w.prod.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	edge := newRecordingEdge()
+	b := w.run(t, edge)
+	awaitReady(t, b)
+	edge.mu.Lock()
+	btc, eth := edge.last["candle/1m/BTCUSDT"], edge.last["candle/1d/ETHUSDT"]
+	first := edge.all[0]
+	edge.mu.Unlock()
+	if btc.Seq != 59 || eth.Seq != 59 {
+		t.Errorf("at ready the edge has %v and %v", btc, eth)
+	}
+	if first.Version.Seq == 1 {
+		t.Error("reading began before the round")
+	}
+	if s := b.Stats(); s.Rejected != 2 || s.Old == 0 {
+		t.Errorf("counts %+v, want 2 rejected and some old", s)
+	}
+	w.candle(t, "BTCUSDT", market.Period1m, market.Version{Epoch: 1, T: 120000, Seq: 60})
+	m := edge.wait(t, "live candle", func(m catalog.Message) bool { return m.Version.Seq == 60 })
+	if m.Topic != "candle/1m/BTCUSDT" || string(m.Payload) != `{"seq":60}` || m.Class != catalog.State {
+		t.Errorf("live message %+v", m)
+	}
+}
+
+func TestWithoutARoundTheBridgeWaitsForOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.run(t, newRecordingEdge())
+	select {
+	case <-b.Ready():
+		t.Fatal("ready without any state")
+	case <-time.After(300 * time.Millisecond):
+	}
+	w.round(t)
+	awaitReady(t, b)
+}
+
+func TestSilentClockIsToldOnceAndItsReturnToo(t *testing.T) {
+	t.Parallel()
+	cat, err := catalog.Load("", "", catalog.Embedded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.UnixMilli(1_700_000_000_000)
+	w := newClockWatch(cat, now)
+	states := func(ms []catalog.Message) string {
+		var s []string
+		for _, m := range ms {
+			var p struct{ State, S string }
+			if err := json.Unmarshal(m.Payload, &p); err != nil {
+				t.Fatal(err)
+			}
+			s = append(s, p.S+" "+p.State)
+		}
+		return strings.Join(s, ", ")
+	}
+	m, news := w.candle("BTCUSDT", now.Add(time.Second))
+	if !news || states([]catalog.Message{m}) != "BTCUSDT live" || m.Topic != "status/BTCUSDT/clock" {
+		t.Fatalf("first candle: %v %+v", news, m)
+	}
+	if _, news = w.candle("BTCUSDT", now.Add(2*time.Second)); news {
+		t.Fatal("the second candle is no news")
+	}
+	if got := states(w.silent(now.Add(3 * time.Second))); got != "ETHUSDT stale, SOLUSDT stale" {
+		t.Fatalf("after 3 s: %q", got)
+	}
+	if got := states(w.silent(now.Add(5 * time.Second))); got != "BTCUSDT stale" {
+		t.Fatalf("3 s after the last candle: %q", got)
+	}
+	if got := states(w.silent(now.Add(50 * time.Second))); got != "" {
+		t.Fatalf("said again: %q", got)
+	}
+	back, news := w.candle("BTCUSDT", now.Add(51*time.Second))
+	if !news || states([]catalog.Message{back}) != "BTCUSDT live" || !m.Version.Less(back.Version) {
+		t.Fatalf("return: %v %+v", news, back)
+	}
+}

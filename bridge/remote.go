@@ -1,0 +1,264 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/eclipse/paho.golang/autopaho"
+	"github.com/eclipse/paho.golang/paho"
+
+	"github.com/tickcast/tickcast/catalog"
+)
+
+// RemoteConfig says how to reach an edge in another process, as its role publisher.
+type RemoteConfig struct {
+	URL          string `yaml:"url"` // mqtt://host:1883 or mqtts://host:8883
+	ClientID     string `yaml:"client_id"`
+	Username     string `yaml:"username"`
+	PasswordFile string `yaml:"password_file"`
+	PasswordEnv  string `yaml:"password_env"`
+}
+
+// Validate names the key that is wrong.
+func (c RemoteConfig) Validate() error {
+	u, err := url.Parse(c.URL)
+	if err != nil || u.Host == "" || u.Scheme != "mqtt" && u.Scheme != "mqtts" {
+		return fmt.Errorf("remote.url: %q, want mqtt://host:port or mqtts://host:port", c.URL)
+	}
+	if u.User != nil {
+		return errors.New("remote.url: must not hold a password; use password_file or password_env")
+	}
+	if c.Username == "" {
+		return errors.New("remote.username: is missing")
+	}
+	if (c.PasswordFile == "") == (c.PasswordEnv == "") {
+		return errors.New("remote: exactly one of password_file and password_env must be given")
+	}
+	return nil
+}
+
+func (c RemoteConfig) password() ([]byte, error) {
+	if c.PasswordEnv != "" {
+		p := os.Getenv(c.PasswordEnv)
+		if p == "" {
+			return nil, fmt.Errorf("remote.password_env: environment variable %s is empty", c.PasswordEnv)
+		}
+		return []byte(p), nil
+	}
+	b, err := os.ReadFile(c.PasswordFile)
+	if err != nil {
+		return nil, fmt.Errorf("remote.password_file: %w", err)
+	}
+	return []byte(strings.TrimRight(string(b), "\r\n")), nil
+}
+
+// maxFinals bounds the closed candles and statuses that wait for a remote edge; beyond, the oldest is dropped and counted (the edge still gets each key's newest).
+const maxFinals = 50_000
+
+// Remote is an Edge in another process, reached over MQTT 5. It keeps the newest message of each topic, so that after each reconnection the edge gets all of
+// them again; messages carry their version as user property `ver`, and the edge refuses what is older.
+type Remote struct {
+	cfg      RemoteConfig
+	password []byte
+	log      *slog.Logger
+	wake     chan struct{}
+
+	mu     sync.Mutex
+	latest map[string]catalog.Message
+	dirty  []string // state topics to send, oldest change first
+	marked map[string]bool
+	finals []catalog.Message
+	loaded bool
+
+	// Dropped counts finals that overflowed, Refused messages that the edge did not take.
+	Dropped, Refused atomic.Int64
+}
+
+// NewRemote checks the configuration and reads the password; it does not connect yet.
+func NewRemote(cfg RemoteConfig, log *slog.Logger) (*Remote, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if cfg.ClientID == "" {
+		cfg.ClientID = "tickcast-bridge"
+	}
+	pw, err := cfg.password()
+	if err != nil {
+		return nil, err
+	}
+	return &Remote{cfg: cfg, password: pw, log: log, wake: make(chan struct{}, 1), latest: map[string]catalog.Message{}, marked: map[string]bool{}}, nil
+}
+
+// Publish implements Edge: it queues, a state topic's waiting message is replaced.
+func (r *Remote) Publish(m catalog.Message) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if old, ok := r.latest[m.Topic]; ok && !old.Version.Less(m.Version) && m.Class != catalog.Final {
+		return false
+	}
+	if old, ok := r.latest[m.Topic]; !ok || old.Version.Less(m.Version) {
+		r.latest[m.Topic] = m
+	}
+	if m.Class == catalog.Final {
+		if len(r.finals) >= maxFinals {
+			r.finals = r.finals[1:]
+			r.Dropped.Add(1)
+		}
+		r.finals = append(r.finals, m)
+	} else {
+		r.mark(m.Topic)
+	}
+	r.kick()
+	return true
+}
+
+// SetLoaded tells that the bridge has loaded the newest state of every key: the edge may be told so.
+func (r *Remote) SetLoaded() {
+	r.mu.Lock()
+	r.loaded = true
+	r.mu.Unlock()
+	r.kick()
+}
+
+func (r *Remote) mark(topic string) {
+	if !r.marked[topic] {
+		r.marked[topic] = true
+		r.dirty = append(r.dirty, topic)
+	}
+}
+
+func (r *Remote) kick() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run connects, and again whenever the connection is lost, and sends until ctx ends.
+func (r *Remote) Run(ctx context.Context) error {
+	u, err := url.Parse(r.cfg.URL)
+	if err != nil {
+		return fmt.Errorf("remote.url: %w", err)
+	}
+	up := make(chan struct{}, 1)
+	cm, err := autopaho.NewConnection(ctx, autopaho.ClientConfig{
+		ServerUrls: []*url.URL{u}, KeepAlive: 20, CleanStartOnInitialConnection: true, ConnectTimeout: 10 * time.Second,
+		ConnectUsername: r.cfg.Username, ConnectPassword: r.password,
+		ReconnectBackoff: autopaho.NewExponentialBackoff(100*time.Millisecond, 10*time.Second, 500*time.Millisecond, 2),
+		OnConnectionUp: func(*autopaho.ConnectionManager, *paho.Connack) {
+			r.log.Info("connected to the edge", "url", r.cfg.URL)
+			select {
+			case up <- struct{}{}:
+			default:
+			}
+		},
+		OnConnectError: func(err error) { r.log.Warn("edge is not reachable; trying again", "url", r.cfg.URL, "error", err) },
+		ClientConfig:   paho.ClientConfig{ClientID: r.cfg.ClientID, PacketTimeout: 10 * time.Second},
+	})
+	if err != nil {
+		return fmt.Errorf("connect to edge %s: %w", r.cfg.URL, err)
+	}
+	defer func() {
+		bye, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		_ = cm.Disconnect(bye) // the process ends; an edge that does not hear it closes by keep alive
+	}()
+	told := false
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-up:
+			r.remarkAll()
+			told = false
+		case <-r.wake:
+		}
+		if err := r.drain(ctx, cm); err != nil {
+			if ctx.Err() == nil {
+				r.log.Warn("edge lost; its state is sent again after the reconnection", "error", err)
+			}
+			continue
+		}
+		if !told && r.isLoaded() {
+			if _, err := cm.Publish(ctx, &paho.Publish{Topic: catalog.BridgeTopic, QoS: 1, Payload: []byte(catalog.BridgeReady)}); err == nil {
+				told = true
+			}
+		}
+	}
+}
+
+func (r *Remote) isLoaded() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.loaded }
+
+// remarkAll makes every topic's newest message wait to be sent.
+func (r *Remote) remarkAll() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for topic, m := range r.latest {
+		if m.Class == catalog.Final {
+			r.finals = append(r.finals, m)
+		} else {
+			r.mark(topic)
+		}
+	}
+}
+
+// drain sends what waits; the first error leaves the rest waiting.
+func (r *Remote) drain(ctx context.Context, cm *autopaho.ConnectionManager) error {
+	for {
+		m, ok := r.next()
+		if !ok {
+			return nil
+		}
+		p := &paho.Publish{Topic: m.Topic, QoS: 0, Retain: true, Payload: m.Payload,
+			Properties: &paho.PublishProperties{User: paho.UserProperties{{Key: catalog.VersionName, Value: m.Version.String()}}}}
+		if m.Class == catalog.Final {
+			p.QoS = 1
+		}
+		res, err := cm.Publish(ctx, p)
+		if res != nil && res.ReasonCode >= 0x80 {
+			r.Refused.Add(1)
+			r.log.Warn("edge refused a message", "topic", m.Topic, "reason", fmt.Sprintf("0x%02x", res.ReasonCode))
+			continue
+		}
+		if err != nil {
+			r.again(m)
+			return fmt.Errorf("publish %s: %w", m.Topic, err)
+		}
+	}
+}
+
+func (r *Remote) next() (catalog.Message, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.finals) > 0 {
+		m := r.finals[0]
+		r.finals = r.finals[1:]
+		return m, true
+	}
+	if len(r.dirty) > 0 {
+		topic := r.dirty[0]
+		r.dirty = r.dirty[1:]
+		delete(r.marked, topic)
+		return r.latest[topic], true
+	}
+	return catalog.Message{}, false
+}
+
+// again puts a message that was not sent back to the front.
+func (r *Remote) again(m catalog.Message) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if m.Class == catalog.Final {
+		r.finals = append([]catalog.Message{m}, r.finals...)
+	} else {
+		r.mark(m.Topic)
+	}
+}
