@@ -1,0 +1,218 @@
+// Package broker is the edge: it keeps the latest value of every market topic and pushes it to MQTT clients over TCP and WebSocket.
+//
+// Stock mochi-mqtt is the control plane: CONNECT, SUBSCRIBE, PING, session takeover. Market data never goes through it, because its data path blocks every
+// publisher behind one stalled client, drops the newest value and keeps old ones, and deadlocks. A hub of our own keeps one slot per topic, encoded once;
+// a connection holds a set of topics that changed, and its writer sends their values of the moment when the socket takes them.
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	mqtt "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
+
+	"github.com/tickcast/tickcast/catalog"
+)
+
+// Broker is an MQTT edge.
+type Broker struct {
+	cfg      Config
+	log      *slog.Logger
+	classOf  func(topic string) (catalog.Class, bool)
+	mqtt     *mqtt.Server
+	hub      *hub
+	sessions *registry
+	access   *access
+	limits   filterLimits
+	stats    counters
+	ready    atomic.Bool // a publisher said so
+
+	tcp, webSocket net.Listener // nil: not configured
+
+	mu      sync.Mutex
+	conns   map[*conn]struct{}
+	serving sync.WaitGroup // by mu: not added to once closed
+	closed  bool
+}
+
+// Addrs are the addresses that the broker listens on, host:port; empty where it does not.
+type Addrs struct{ TCP, WebSocket string }
+
+// New checks the configuration and binds the listeners. Nobody is accepted before Run.
+func New(cfg Config, cat *catalog.Catalog, log *slog.Logger) (*Broker, error) {
+	return newBroker(cfg, cat.ClassOf, log)
+}
+
+func newBroker(cfg Config, classOf func(string) (catalog.Class, bool), log *slog.Logger) (*Broker, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("broker configuration: %w", err)
+	}
+	acc, err := newAccess(&cfg)
+	if err != nil {
+		return nil, fmt.Errorf("broker configuration: %w", err)
+	}
+	b := &Broker{
+		cfg: cfg, log: log, classOf: classOf, access: acc, sessions: newRegistry(), conns: map[*conn]struct{}{},
+		limits: filterLimits{levels: cfg.MaxFilterLevels, bytes: cfg.MaxFilterBytes},
+	}
+	b.hub = &hub{index: newIndex(), maxEvents: cfg.EventMessages, stats: &b.stats, end: b.endOverflowed}
+	b.mqtt = mqtt.New(mochiOptions(&cfg))
+	if err := b.mqtt.AddHook(&hook{b: b}, nil); err != nil {
+		return nil, fmt.Errorf("broker: %w", err)
+	}
+	g := newGate(cfg.MaxConnections, cfg.MaxConnectionsPerAddress)
+	if b.tcp, err = b.listen(cfg.TCP, g); err != nil {
+		return nil, fmt.Errorf("broker: listen for MQTT: %w", err)
+	}
+	if b.webSocket, err = b.listen(cfg.WebSocket, g); err != nil {
+		if b.tcp != nil {
+			_ = b.tcp.Close()
+		}
+		return nil, fmt.Errorf("broker: listen for MQTT over WebSocket: %w", err)
+	}
+	return b, nil
+}
+
+// mochiOptions are the settings without which stock mochi cannot face the public; reference/mochi.md tells each reason.
+func mochiOptions(cfg *Config) *mqtt.Options {
+	caps := mqtt.NewDefaultServerCapabilities()
+	caps.MaximumClientWritesPending = 64 // allocated per TCP connection before CONNECT
+	caps.MaximumPacketSize = uint32(cfg.MaxPacket)
+	caps.MaximumMessageExpiryInterval = 0
+	caps.MaximumSessionExpiryInterval = uint32(cfg.SessionExpiry.D().Seconds())
+	caps.MaximumInflight = 256
+	caps.ReceiveMaximum = 256 // of a publisher; mochi acknowledges each PUBLISH before it reads the next
+	caps.MaximumQos = 1
+	caps.TopicAliasMaximum = 0
+	caps.SharedSubAvailable = 0
+	caps.MinimumProtocolVersion = 4
+	caps.Compatibilities.NoInheritedPropertiesOnAck = true
+	return &mqtt.Options{
+		Capabilities:             caps,
+		SysTopicResendInterval:   24 * 60 * 60, // $SYS is not served; each round stops the world
+		ClientNetWriteBufferSize: 1,            // whole packets in each Write
+		ClientNetReadBufferSize:  1 << 10,
+		Logger:                   slog.New(slog.DiscardHandler), // it prints whole packets, passwords too
+	}
+}
+
+func (b *Broker) listen(addr string, g *gate) (net.Listener, error) {
+	if addr == "" {
+		return nil, nil
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	tune := func(c *net.TCPConn) {
+		if err := tuneSocket(c, int(b.cfg.SendBuffer), int(b.cfg.UnsentLowWater), 3*b.cfg.WriteTimeout.D()); err != nil {
+			b.log.Debug("socket options not set", "remote", c.RemoteAddr(), "error", err)
+		}
+	}
+	return &gatedListener{Listener: l, gate: g, tune: tune, stats: &b.stats}, nil
+}
+
+// Addrs returns where the broker listens.
+func (b *Broker) Addrs() (a Addrs) {
+	if b.tcp != nil {
+		a.TCP = b.tcp.Addr().String()
+	}
+	if b.webSocket != nil {
+		a.WebSocket = b.webSocket.Addr().String()
+	}
+	return a
+}
+
+// Publish stores a message as its topic's value and pushes it to the subscribers; false if it is not newer than the topic's version. It never blocks on a
+// client. Safe for any number of goroutines; messages of one topic must come from one goroutine at a time to keep their order.
+func (b *Broker) Publish(m Message) bool { return b.hub.publish(&m) }
+
+// Stats returns the counts.
+func (b *Broker) Stats() Stats {
+	s := b.stats.snapshot()
+	s.Sessions = int64(b.sessions.len())
+	s.Topics = int64(b.hub.index.size())
+	return s
+}
+
+// Run accepts clients until ctx ends, then sends what waits, tells the clients and closes. It returns nil then, or the error that stopped it.
+func (b *Broker) Run(ctx context.Context) error {
+	if err := b.mqtt.Serve(); err != nil { // no listeners: starts its event loop, which ends sessions
+		return fmt.Errorf("broker: %w", err)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var loops sync.WaitGroup
+	if b.tcp != nil {
+		loops.Go(func() { cancel(b.acceptLoop(ctx)) })
+	}
+	var web *http.Server
+	if b.webSocket != nil {
+		web = webSocketServer(&b.cfg, func(c net.Conn, refuse packets.Code) { b.serve(c, refuse) })
+		web.ErrorLog = slog.NewLogLogger(b.log.Handler(), slog.LevelDebug)
+		loops.Go(func() {
+			if err := web.Serve(b.webSocket); !errors.Is(err, http.ErrServerClosed) {
+				cancel(fmt.Errorf("broker: accept MQTT over WebSocket: %w", err))
+			}
+		})
+	}
+	loops.Go(func() { b.reconcileLoop(ctx) })
+	<-ctx.Done()
+
+	// Listeners first, so that nobody connects to an edge that is going away; then what is queued, then the reason, then the sockets.
+	if b.tcp != nil {
+		_ = b.tcp.Close()
+	}
+	if web != nil {
+		_ = web.Close()
+	}
+	loops.Wait()
+	b.drain()
+	b.serving.Wait()
+	_ = b.mqtt.Close()
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return nil
+}
+
+// acceptLoop returns nil after the listener was closed because ctx ended.
+func (b *Broker) acceptLoop(ctx context.Context) error {
+	const longestPause = time.Second
+	pause := time.Duration(0)
+	stop := context.AfterFunc(ctx, func() { _ = b.tcp.Close() })
+	defer stop()
+	for {
+		c, err := b.tcp.Accept()
+		switch {
+		case ctx.Err() != nil:
+			if err == nil {
+				_ = c.Close()
+			}
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return fmt.Errorf("broker: accept MQTT: %w", err)
+		case err != nil: // out of file descriptors, or the client gave up: passes
+			pause = min(max(2*pause, 5*time.Millisecond), longestPause)
+			b.log.Warn("accept failed", "error", err, "retry_in", pause)
+			select {
+			case <-ctx.Done():
+			case <-time.After(pause):
+			}
+			continue
+		}
+		pause = 0
+		go b.serve(c, c.(*socket).refuse)
+	}
+}
+
+// Ready says whether ordinary clients are accepted: at once, or with AwaitPublisher when a publisher has said that its state is complete.
+func (b *Broker) Ready() bool { return !b.cfg.AwaitPublisher || b.ready.Load() }

@@ -1,0 +1,166 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/tickcast/tickcast/configs"
+)
+
+// Config is the edge's configuration. DefaultConfig gives the values that a file may leave out.
+type Config struct {
+	TCP            string   `yaml:"tcp"`             // listen address of MQTT over TCP, empty: none
+	WebSocket      string   `yaml:"websocket"`       // listen address of MQTT over WebSocket, empty: none
+	WebSocketPath  string   `yaml:"websocket_path"`  // path of the upgrade request
+	AllowedOrigins []string `yaml:"allowed_origins"` // Origin headers that may connect over WebSocket; empty: any
+
+	AnonymousRead  bool        `yaml:"anonymous_read"`  // clients without credentials may subscribe
+	AwaitPublisher bool        `yaml:"await_publisher"` // refuse ordinary clients until a publisher has sent `ready` on $tickcast/bridge
+	Publishers     []Publisher `yaml:"publishers"`      // who may publish on market topics
+
+	MaxConnections           int `yaml:"max_connections"`
+	MaxConnectionsPerAddress int `yaml:"max_connections_per_address"` // 0: no limit
+	MaxSessions              int `yaml:"max_sessions"`                // connected or waiting for their client to come back
+	MaxFilters               int `yaml:"max_filters"`                 // subscriptions of one client
+	MaxFilterLevels          int `yaml:"max_filter_levels"`
+	MaxFilterBytes           int `yaml:"max_filter_bytes"`
+
+	QueueMessages  int `yaml:"queue_messages"`  // closed candles and status that may wait per session before it is ended
+	EventMessages  int `yaml:"event_messages"`  // events that may wait per connection before the oldest is dropped
+	InflightWindow int `yaml:"inflight_window"` // unacknowledged QoS 1 messages per session, unless the client's Receive Maximum is lower
+
+	MaxPacket       configs.Bytes    `yaml:"max_packet"`        // largest packet that a client may send
+	ConnectTimeout  configs.Duration `yaml:"connect_timeout"`   // from accept to CONNECT
+	WriteTimeout    configs.Duration `yaml:"write_timeout"`     // a socket that takes nothing for so long is closed
+	MaxKeepalive    configs.Duration `yaml:"max_keepalive"`     // MQTT 5 clients with none or a longer one are told to use this
+	SessionExpiry   configs.Duration `yaml:"session_expiry"`    // longest that a session outlives its connection
+	ShutdownTimeout configs.Duration `yaml:"shutdown_timeout"`  // for flushing queues when the edge stops
+	SendBuffer      configs.Bytes    `yaml:"send_buffer"`       // kernel's send buffer per socket: what waits there is not conflated
+	UnsentLowWater  configs.Bytes    `yaml:"unsent_low_water"`  // TCP_NOTSENT_LOWAT
+	BatchBytes      configs.Bytes    `yaml:"write_batch_bytes"` // what a connection's writer gathers for one write
+}
+
+// Publisher is a user that may publish. The password comes from a file or an environment variable, so that no configuration holds it.
+type Publisher struct {
+	User         string `yaml:"user"`
+	PasswordFile string `yaml:"password_file"`
+	PasswordEnv  string `yaml:"password_env"`
+}
+
+// DefaultConfig returns the default configuration.
+func DefaultConfig() Config {
+	return Config{
+		TCP:           "0.0.0.0:1883",
+		WebSocket:     "0.0.0.0:8083",
+		WebSocketPath: "/mqtt",
+		AnonymousRead: true,
+
+		MaxConnections:           20000,
+		MaxConnectionsPerAddress: 0,
+		MaxSessions:              40000,
+		MaxFilters:               2000,
+		MaxFilterLevels:          8,
+		MaxFilterBytes:           256,
+
+		QueueMessages:  4096,
+		EventMessages:  1024,
+		InflightWindow: 256,
+
+		MaxPacket:       64 << 10,
+		ConnectTimeout:  configs.Duration(10 * time.Second),
+		WriteTimeout:    configs.Duration(5 * time.Second),
+		MaxKeepalive:    configs.Duration(5 * time.Minute),
+		SessionExpiry:   configs.Duration(15 * time.Minute),
+		ShutdownTimeout: configs.Duration(500 * time.Millisecond),
+		SendBuffer:      64 << 10,
+		UnsentLowWater:  16 << 10,
+		BatchBytes:      16 << 10,
+	}
+}
+
+// Validate names the first key whose value cannot be used.
+func (c *Config) Validate() error {
+	if c.TCP == "" && c.WebSocket == "" {
+		return errors.New("tcp, websocket: at least one listen address is needed")
+	}
+	for _, a := range []struct{ key, addr string }{{"tcp", c.TCP}, {"websocket", c.WebSocket}} {
+		if _, _, err := net.SplitHostPort(a.addr); a.addr != "" && err != nil {
+			return fmt.Errorf("%s: %q is not host:port: %w", a.key, a.addr, err)
+		}
+	}
+	if !strings.HasPrefix(c.WebSocketPath, "/") {
+		return fmt.Errorf("websocket_path: %q must begin with /", c.WebSocketPath)
+	}
+	if c.AwaitPublisher && len(c.Publishers) == 0 {
+		return errors.New("await_publisher: needs an entry in publishers, or no client could ever connect")
+	}
+	for i, p := range c.Publishers {
+		if p.User == "" {
+			return fmt.Errorf("publishers[%d].user: is empty", i)
+		}
+		if (p.PasswordFile == "") == (p.PasswordEnv == "") {
+			return fmt.Errorf("publishers[%d]: exactly one of password_file and password_env is needed", i)
+		}
+	}
+	for _, n := range []struct {
+		key           string
+		value, lo, hi int64
+	}{
+		{"max_connections", int64(c.MaxConnections), 1, 10_000_000},
+		{"max_connections_per_address", int64(c.MaxConnectionsPerAddress), 0, 10_000_000},
+		{"max_sessions", int64(c.MaxSessions), 1, 10_000_000},
+		{"max_filters", int64(c.MaxFilters), 1, 100_000},
+		{"max_filter_levels", int64(c.MaxFilterLevels), 1, 128},
+		{"max_filter_bytes", int64(c.MaxFilterBytes), 1, 65535},
+		{"queue_messages", int64(c.QueueMessages), 1, 1 << 24},
+		{"event_messages", int64(c.EventMessages), 1, 1 << 24},
+		{"inflight_window", int64(c.InflightWindow), 1, 1024},
+		{"max_packet", int64(c.MaxPacket), 1 << 10, 16 << 20},
+		{"send_buffer", int64(c.SendBuffer), 4 << 10, 16 << 20},
+		{"unsent_low_water", int64(c.UnsentLowWater), 1 << 10, 16 << 20},
+		{"write_batch_bytes", int64(c.BatchBytes), 1 << 10, 1 << 20},
+	} {
+		if n.value < n.lo || n.value > n.hi {
+			return fmt.Errorf("%s: %d is not within %d and %d", n.key, n.value, n.lo, n.hi)
+		}
+	}
+	for _, d := range []struct {
+		key           string
+		value, lo, hi time.Duration
+	}{
+		{"connect_timeout", c.ConnectTimeout.D(), 10 * time.Millisecond, time.Minute},
+		{"write_timeout", c.WriteTimeout.D(), 10 * time.Millisecond, 10 * time.Minute},
+		{"max_keepalive", c.MaxKeepalive.D(), time.Second, maxKeepaliveSeconds * time.Second},
+		{"session_expiry", c.SessionExpiry.D(), 0, 30 * 24 * time.Hour},
+		{"shutdown_timeout", c.ShutdownTimeout.D(), 0, time.Minute},
+	} {
+		if d.value < d.lo || d.value > d.hi {
+			return fmt.Errorf("%s: %s is not within %s and %s", d.key, d.value, d.lo, d.hi)
+		}
+	}
+	return nil
+}
+
+// password reads the publisher's password. The error never contains it.
+func (p *Publisher) password() (string, error) {
+	if p.PasswordEnv != "" {
+		v := os.Getenv(p.PasswordEnv)
+		if v == "" {
+			return "", fmt.Errorf("publisher %q: environment variable %s is not set", p.User, p.PasswordEnv)
+		}
+		return v, nil
+	}
+	b, err := os.ReadFile(p.PasswordFile)
+	if err != nil {
+		return "", fmt.Errorf("publisher %q: read password: %w", p.User, err)
+	}
+	v := strings.TrimRight(string(b), "\r\n")
+	if v == "" {
+		return "", fmt.Errorf("publisher %q: password file %s is empty", p.User, p.PasswordFile)
+	}
+	return v, nil
+}

@@ -1,0 +1,93 @@
+package broker
+
+import (
+	"bytes"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mochi-mqtt/server/v2/packets"
+
+	"github.com/tickcast/tickcast/catalog"
+)
+
+// tape is a socket that keeps the type of each packet written to it.
+type tape struct {
+	net.Conn
+	mu    sync.Mutex
+	types []byte
+}
+
+func (s *tape) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for rest := p; len(rest) > 0; {
+		length, n, err := packets.DecodeLength(bytes.NewReader(rest[1:]))
+		if err != nil {
+			return 0, err
+		}
+		s.types = append(s.types, rest[0]>>4)
+		rest = rest[1+n+length:]
+	}
+	return len(p), nil
+}
+
+func (*tape) SetWriteDeadline(time.Time) error { return nil }
+func (*tape) SetReadDeadline(time.Time) error  { return nil }
+func (*tape) Close() error                     { return nil }
+
+// The writer looks at what mochi wrote and at what the session has at two moments; whatever comes in between, an answer is not overtaken by messages that
+// were released after it, and nothing follows a DISCONNECT.
+func TestAnswersAreNotOvertakenByWhatTheyRelease(t *testing.T) {
+	t.Parallel()
+	cfg, stats := DefaultConfig(), new(counters)
+	h := &hub{index: newIndex(), stats: stats}
+	for range 3000 {
+		socket := &tape{}
+		c := newConn(socket, packets.Code{}, &cfg, stats)
+		c.v5 = true
+		s := &session{id: "c"}
+		s.attach(c, 10)
+		c.session.Store(s)
+		var writer sync.WaitGroup
+		writer.Go(c.writeLoop)
+		h.subscribe(s, c, subscription{filter: "candle/#"})
+		publish := func() {
+			h.publish(&Message{Topic: "candle/1m/A", Class: catalog.State, Version: ver(1, 0, int64(stats.published.Load())+1), Payload: []byte("x")})
+		}
+		publish()
+		c.kick() // the writer is awake and looks while the answer is written
+		_, _ = c.Write([]byte{packets.Suback << 4, 0})
+		s.setHold(c, false)
+		publish()
+		_, _ = c.Write([]byte{packets.Disconnect << 4, 0})
+		publish()
+		_ = c.Close()
+		writer.Wait()
+		if n := len(socket.types); socket.types[0] != packets.Suback || socket.types[n-1] != packets.Disconnect {
+			t.Fatalf("packet types %v", socket.types)
+		}
+		h.kill(s)
+	}
+}
+
+func TestNothingIsSentWhileASubscribeIsInWork(t *testing.T) {
+	t.Parallel()
+	cfg, stats := DefaultConfig(), new(counters)
+	h := &hub{index: newIndex(), stats: stats}
+	socket := &tape{}
+	c := newConn(socket, packets.Code{}, &cfg, stats)
+	s := &session{id: "c"}
+	s.attach(c, 10)
+	c.session.Store(s)
+	h.subscribe(s, c, subscription{filter: "candle/#"})
+	h.publish(&Message{Topic: "candle/1m/A", Version: ver(1, 0, 1), Payload: []byte("x")})
+	c.writeBatch()
+	_, _ = c.Write([]byte{packets.Suback << 4, 0})
+	s.setHold(c, false)
+	c.writeBatch()
+	if want := []byte{packets.Suback, packets.Publish}; !bytes.Equal(socket.types, want) {
+		t.Errorf("packet types %v, want %v", socket.types, want)
+	}
+}

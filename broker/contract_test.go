@@ -1,0 +1,358 @@
+package broker
+
+import (
+	"bytes"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mochi-mqtt/server/v2/packets"
+)
+
+// The tests of this file hold faults of stock mochi away from the product; each was reproduced on mochi itself. They must stand before another version of
+// mochi is used.
+
+// neverReads connects a client that subscribes to everything at QoS 1 and reads nothing after its SUBACK, and fills its socket.
+func neverReads(t *testing.T, b *Broker, id string) *client {
+	t.Helper()
+	c := dial(t, b.Addrs().TCP, dialing{id: id, readBuffer: 4096})
+	c.subscribe(filter("candle/#", 1), filter("status/#", 1))
+	return c
+}
+
+func TestStalledQoS1SubscriberHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, func(c *Config) { c.WriteTimeout = minute; c.QueueMessages = 1 << 20 })
+	neverReads(t, b, "stalled")
+	fast := dial(t, b.Addrs().TCP, dialing{id: "fast", receiveMaximum: 64})
+	fast.subscribe(filter("status/#", 1))
+
+	const n = 3000
+	payload := strings.Repeat("x", 4096)
+	var slowest time.Duration
+	for i := range int64(n) {
+		start := time.Now()
+		put(t, b, fmt.Sprint("candle/1m/S", i%1000), ver(1, 0, i), payload) // fills the socket: no window there
+		put(t, b, "status/binance/source", ver(1, 0, i), payload)
+		slowest = max(slowest, time.Since(start))
+	}
+	for i := range n {
+		if m := fast.message(); m.TopicName != "status/binance/source" {
+			t.Fatalf("message %d is %s", i, m.TopicName)
+		}
+	}
+	if slowest > 5*time.Second { // it would be the write timeout, a minute
+		t.Errorf("a publish took %v", slowest)
+	}
+
+	start := time.Now()
+	dial(t, b.Addrs().TCP, dialing{id: "stalled", v: 4}) // takeover
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("takeover of a stalled client took %v", took)
+	}
+	neverReads(t, b, "stalled")
+	for i := range int64(n) {
+		put(t, b, fmt.Sprint("candle/1m/S", i%1000), ver(2, 0, i), payload)
+	}
+	cl, _ := b.mqtt.Clients.Get("stalled")
+	start = time.Now()
+	_ = b.mqtt.DisconnectClient(cl, packets.ErrAdministrativeAction) // kick
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("kick of a stalled client took %v", took)
+	}
+}
+
+func TestReceiveMaximumIsKeptAndEverythingArrivesInOrder(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, nil)
+	const limit, n = 5, 40
+	c := dial(t, b.Addrs().TCP, dialing{id: "rm", receiveMaximum: limit})
+	c.subscribe(filter("status/+/feed", 1))
+	for i := range int64(n) {
+		put(t, b, "status/BTCUSDT/feed", ver(1, 0, i), fmt.Sprint(i))
+	}
+	var open []uint16
+	for i := range n {
+		if len(open) == limit { // nothing more may come now
+			c.silent()
+			for _, id := range open {
+				c.puback(id)
+			}
+			open = open[:0]
+		}
+		m := c.until(packets.Publish)
+		if string(m.Payload) != fmt.Sprint(i) {
+			t.Fatalf("message %d is %s", i, m.Payload)
+		}
+		open = append(open, m.PacketID)
+	}
+}
+
+func TestManyClientsWithReceiveMaximumDoNotDeadlock(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, nil)
+	const clients, n = 20, 600
+	done := make(chan error, clients)
+	for i := range clients {
+		c := dial(t, b.Addrs().TCP, dialing{id: fmt.Sprint("rm", i), receiveMaximum: 400})
+		c.subscribe(filter("status/#", 1))
+		go func() {
+			for k := range n {
+				m, err := c.next(patience)
+				if err != nil {
+					done <- err
+					return
+				}
+				if string(m.Payload) != fmt.Sprint(k) {
+					done <- fmt.Errorf("message %d is %s", k, m.Payload)
+					return
+				}
+				if _, err := c.Conn.Write([]byte{0x40, 2, byte(m.PacketID >> 8), byte(m.PacketID)}); err != nil {
+					done <- err
+					return
+				}
+			}
+			done <- nil
+		}()
+	}
+	for i := range int64(n) {
+		put(t, b, "status/BTCUSDT/feed", ver(1, 0, i), fmt.Sprint(i))
+	}
+	for range clients {
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestTruncatedSubscribeEndsItsConnectionOnly(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, nil)
+	evil := dial(t, b.Addrs().TCP, dialing{id: "evil", resume: true, expiry: 600})
+	evil.subscribe(filter("status/#", 1))
+	evil.write([]byte{0x82, 6, 0, 1, 0, 0, 1, 'a'}) // its last byte, the options, is missing
+	evil.closed()
+	waitFor(t, "the session to be gone", func() bool { s := b.Stats(); return s.Sessions == 0 && s.Subscriptions == 0 && s.Panics == 1 })
+	if _, ok := b.mqtt.Clients.Get("evil"); ok {
+		t.Error("mochi still lists the client")
+	}
+	good := dial(t, b.Addrs().TCP, dialing{id: "evil"})
+	put(t, b, "status/BTCUSDT/feed", ver(1, 0, 1), "up")
+	good.subscribe(filter("status/#", 1))
+	good.message()
+}
+
+func TestConnectionWithoutConnectIsCheapAndShort(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, func(c *Config) { c.ConnectTimeout = seconds(1) })
+	const n = 100
+	conns := make([]*client, n)
+	before := heap()
+	for i := range conns {
+		conns[i] = dialRaw(t, b.Addrs().TCP, 0)
+	}
+	waitFor(t, "all to be accepted", func() bool { return b.Stats().Connections == n })
+	if each := int64(heap()-before) / n; each > 48<<10 { // the test's own side takes 4 KiB of it, other tests some
+		t.Errorf("%d bytes for each connection before CONNECT", each)
+	}
+	for _, c := range conns {
+		c.closed()
+	}
+	waitFor(t, "all to be gone", func() bool { return b.Stats().Connections == 0 })
+	if got := b.Stats().Disconnects["no CONNECT in time"]; got != n {
+		t.Errorf("%d counted, want %d: %v", got, n, b.Stats().Disconnects)
+	}
+}
+
+func TestHugeLengthBeforeConnectAllocatesNothing(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, nil)
+	c := dialRaw(t, b.Addrs().TCP, 0)
+	c.write([]byte{0x10, 0xff, 0xff, 0xff, 0x7f}) // 256 MiB to come
+	c.closed()
+	waitFor(t, "the count", func() bool { return b.Stats().Disconnects[packets.ErrPacketTooLarge.Reason] == 1 })
+}
+
+func TestDeepFilterIsRefusedAndStallsNothing(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, nil)
+	c := dial(t, b.Addrs().TCP, dialing{id: "deep"})
+	start := time.Now()
+	codes := c.subscribe(filter(strings.Repeat("a/", 30000)+"a", 0))
+	if codes[0] != packets.ErrTopicFilterInvalid.Code {
+		t.Errorf("granted %#x", codes[0])
+	}
+	if took := time.Since(start); took > time.Second {
+		t.Errorf("took %v", took)
+	}
+}
+
+func TestResumeSendsTheUnacknowledgedAgainInOrder(t *testing.T) {
+	t.Parallel()
+	const window, total = 20, 200
+	b := startBroker(t, func(c *Config) { c.InflightWindow = window })
+	for _, v := range []byte{4, 5} {
+		id := fmt.Sprint("resume", v)
+		topic := fmt.Sprint("status/", id, "/feed")
+		d := dialing{id: id, v: v, resume: true, expiry: 600}
+		c := dial(t, b.Addrs().TCP, d)
+		if c.ack.SessionPresent {
+			t.Fatal("a session was present")
+		}
+		c.subscribe(filter("status/+/feed", 1))
+		c.silent()
+		for i := range int64(total / 2) {
+			put(t, b, topic, ver(1, 0, i), fmt.Sprint(i))
+		}
+		ids := map[string]uint16{}
+		const acked = 30
+		for i := range acked + window {
+			m := c.until(packets.Publish)
+			ids[string(m.Payload)] = m.PacketID
+			if i < acked {
+				c.puback(m.PacketID)
+			}
+		}
+		c.ping() // the acknowledgements have arrived
+		_ = c.Close()
+		waitFor(t, "the connection to end", func() bool { return b.Stats().Connections == 0 })
+		for i := range int64(total / 2) {
+			put(t, b, topic, ver(1, 0, total/2+i), fmt.Sprint(total/2+i))
+		}
+		d.receiveMaximum = window / 2 // smaller than what is in flight
+		c = dial(t, b.Addrs().TCP, d)
+		if !c.ack.SessionPresent {
+			t.Fatal("no session was present")
+		}
+		for i := acked; i < total; i++ {
+			m := c.message()
+			if string(m.Payload) != fmt.Sprint(i) {
+				t.Fatalf("MQTT %d: want message %d, got %s", v, i, m.Payload)
+			}
+			again := i < acked+window
+			if m.FixedHeader.Dup != again || again && m.PacketID != ids[fmt.Sprint(i)] {
+				t.Fatalf("message %d: DUP %v, id %d, was %d", i, m.FixedHeader.Dup, m.PacketID, ids[fmt.Sprint(i)])
+			}
+		}
+		c.silent()
+		put(t, b, topic, ver(2, 0, 0), "") // cleared for the next round
+		c.message()
+		_ = c.Close()
+		waitFor(t, "the connection to end", func() bool { return b.Stats().Connections == 0 })
+	}
+}
+
+func TestWillIsNeverPublished(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, nil)
+	watcher := dial(t, b.Addrs().TCP, dialing{id: "watcher"})
+	watcher.subscribe(filter("candle/#", 1))
+	for _, v := range []byte{4, 5} {
+		c := dial(t, b.Addrs().TCP, dialing{id: fmt.Sprint("w", v), v: v, will: "candle/1m/BTCUSDT"})
+		_ = c.Close()
+	}
+	waitFor(t, "the connections to end", func() bool { return b.Stats().Connections == 1 })
+	watcher.silent()
+	if n := b.mqtt.Topics.Retained.Len(); n > 0 {
+		for topic := range b.mqtt.Topics.Retained.GetAll() {
+			if !strings.HasPrefix(topic, "$SYS") {
+				t.Errorf("mochi retains %s", topic)
+			}
+		}
+	}
+}
+
+func TestExpiredSessionLeavesNothing(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, nil)
+	const n = 20
+	for i := range n {
+		c := dial(t, b.Addrs().TCP, dialing{id: fmt.Sprint("p", i), resume: true, expiry: 1})
+		c.subscribe(filter("candle/1m/BTCUSDT", 1), filter("status/#", 1))
+		_ = c.Close()
+	}
+	if s := b.Stats(); s.Sessions != n {
+		t.Errorf("%d sessions, want %d", s.Sessions, n)
+	}
+	waitFor(t, "the sessions to expire", func() bool {
+		s := b.Stats()
+		return s.Sessions == 0 && s.Subscriptions == 0 && len(b.mqtt.Topics.Subscribers("candle/1m/BTCUSDT").Subscriptions) == 0
+	})
+	if len(b.hub.index.wild)+len(b.hub.index.exact) != 0 {
+		t.Error("the index still has filters")
+	}
+}
+
+func TestMochiWritesWholePackets(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, nil)
+	c := dial(t, b.Addrs().TCP, dialing{id: "c"})
+	var burst bytes.Buffer
+	for range 500 { // answers are written while earlier ones wait
+		burst.Write([]byte{packets.Pingreq << 4, 0})
+	}
+	c.write(burst.Bytes())
+	for range 500 {
+		c.until(packets.Pingresp)
+	}
+}
+
+func TestTakeoverStormLeavesOneLiveConnection(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, nil)
+	var last *client
+	for i := range 100 {
+		last = dial(t, b.Addrs().TCP, dialing{id: "z", resume: i%3 > 0, expiry: uint32(i%2) * 60})
+		last.subscribe(filter("status/#", 1))
+	}
+	waitFor(t, "one connection to be left", func() bool { return b.Stats().Connections == 1 })
+	put(t, b, "status/BTCUSDT/feed", ver(1, 0, 1), "up")
+	if m := last.message(); string(m.Payload) != "up" {
+		t.Fatalf("got %s", m.Payload)
+	}
+	if s := b.Stats(); s.Sessions != 1 || s.Subscriptions != 1 {
+		t.Errorf("%d sessions, %d subscriptions", s.Sessions, s.Subscriptions)
+	}
+}
+
+func TestNothingComesBeforeConnackOrSuback(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, nil)
+	stop := make(chan struct{})
+	published := make(chan struct{})
+	go func() {
+		defer close(published)
+		for i := int64(0); ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+				put(t, b, "candle/1s/BTCUSDT", ver(1, 0, i), "live")
+			}
+		}
+	}()
+	for i := range 50 {
+		c := dial(t, b.Addrs().TCP, dialing{id: "r", resume: true, expiry: 60}) // fails unless CONNACK is first
+		if i%2 == 0 {
+			c.unsubscribe("candle/#")
+			c.ping()
+			c.startSubscribe(filter("candle/#", 0))
+			if pk, err := c.next(patience); err != nil || pk.FixedHeader.Type != packets.Suback {
+				t.Fatalf("first came type %d, %v", pk.FixedHeader.Type, err)
+			}
+		}
+		c.message()
+		_ = c.Close()
+	}
+	close(stop)
+	<-published
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc + m.StackInuse
+}

@@ -1,0 +1,67 @@
+package broker
+
+import (
+	"strings"
+
+	"github.com/mochi-mqtt/server/v2/packets"
+)
+
+// matches says whether a valid filter matches a topic [MQTT 5, 4.7]. `sport/#` also matches `sport`; wildcards in the first level do not match `$…`.
+func matches(filter, topic string) bool {
+	if topic != "" && topic[0] == '$' && (filter == "" || filter[0] != '$') {
+		return false
+	}
+	for {
+		f, fRest, fMore := strings.Cut(filter, "/")
+		if f == "#" {
+			return true
+		}
+		t, tRest, tMore := strings.Cut(topic, "/")
+		if f != "+" && f != t {
+			return false
+		}
+		switch {
+		case !fMore && !tMore:
+			return true
+		case !tMore:
+			return fRest == "#"
+		case !fMore:
+			return false
+		}
+		filter, topic = fRest, tRest
+	}
+}
+
+// hasWildcard says whether a filter can match more than one topic.
+func hasWildcard(filter string) bool { return strings.ContainsAny(filter, "+#") }
+
+// filterLimits are what a client may ask for.
+type filterLimits struct{ levels, bytes int }
+
+// check returns the reason why a filter is refused, CodeSuccess if it is not. Its cost does not depend on how deep the filter is.
+func (l filterLimits) check(filter string) packets.Code {
+	switch {
+	case filter == "", len(filter) > l.bytes, strings.Count(filter, "/") >= l.levels:
+		return packets.ErrTopicFilterInvalid
+	case strings.ContainsRune(filter, 0):
+		return packets.ErrTopicFilterInvalid
+	}
+	first, _, _ := strings.Cut(filter, "/")
+	if strings.EqualFold(first, "$share") {
+		return packets.ErrSharedSubscriptionsNotSupported
+	}
+	if strings.HasPrefix(filter, "$") {
+		return packets.ErrNotAuthorized
+	}
+	for rest, more := filter, true; more; {
+		var level string
+		level, rest, more = strings.Cut(rest, "/")
+		if strings.ContainsAny(level, "+#") && len(level) > 1 || level == "#" && more {
+			return packets.ErrTopicFilterInvalid
+		}
+	}
+	if first == "+" || first == "#" {
+		return packets.ErrWildcardSubscriptionsNotSupported // too wide: everything of every product
+	}
+	return packets.CodeSuccess
+}

@@ -1,0 +1,306 @@
+package broker
+
+import (
+	"errors"
+
+	mqtt "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
+
+	"github.com/tickcast/tickcast/catalog"
+	"github.com/tickcast/tickcast/market"
+)
+
+// maxKeepaliveSeconds is the longest keepalive that mochi can time: it multiplies by 1.5 in 16 bits.
+const maxKeepaliveSeconds = 43690
+
+// hook is the edge's half of mochi. Except OnClientExpired, every method runs in the goroutine that reads the client's connection, whose panics are
+// recovered in serve.
+type hook struct {
+	mqtt.HookBase
+	b *Broker
+}
+
+// ID implements mqtt.Hook.
+func (*hook) ID() string { return "tickcast" }
+
+// Provides implements mqtt.Hook.
+func (*hook) Provides(event byte) bool {
+	switch event {
+	case mqtt.OnConnect, mqtt.OnConnectAuthenticate, mqtt.OnSessionEstablished, mqtt.OnACLCheck, mqtt.OnSubscribe, mqtt.OnSubscribed,
+		mqtt.OnUnsubscribed, mqtt.OnPublish, mqtt.OnPacketRead, mqtt.OnPacketEncode, mqtt.OnPacketProcessed, mqtt.OnClientExpired:
+		return true
+	}
+	return false
+}
+
+func connOf(cl *mqtt.Client) *conn { return cl.Net.Conn.(*conn) }
+
+// OnConnect checks who the client is and keeps for us what mochi must not act on.
+func (h *hook) OnConnect(cl *mqtt.Client, pk packets.Packet) error {
+	c, props := connOf(cl), &cl.Properties.Props
+	c.client = cl
+	c.v5 = cl.Properties.ProtocolVersion == 5
+	c.maxPacket = int(props.MaximumPacketSize)
+	c.window = h.b.cfg.InflightWindow
+	if rm := int(pk.Properties.ReceiveMaximum); c.v5 && rm > 0 {
+		c.window = min(c.window, rm)
+	}
+	c.keep = !expires(cl)
+	// mochi's own windowing deadlocks and its topic aliases go out of step: with these at zero neither is ever used.
+	props.ReceiveMaximum, props.TopicAliasMaximum = 0, 0
+	cl.State.Inflight.ResetSendQuota(0)
+	cl.Properties.Will = mqtt.Will{} // mochi publishes wills without asking whether the client may publish
+	limit := uint16(h.b.cfg.MaxKeepalive.D().Seconds())
+	switch {
+	case c.v5 && (cl.State.Keepalive == 0 || cl.State.Keepalive > limit):
+		cl.State.Keepalive, cl.State.ServerKeepalive = limit, true
+	case cl.State.Keepalive > maxKeepaliveSeconds:
+		cl.State.Keepalive = maxKeepaliveSeconds
+	}
+	if code := h.b.admit(c, cl.ID, pk); code != packets.CodeSuccess {
+		c.refused = code
+		c.setReason("refused: " + code.Reason)
+		_ = h.b.mqtt.SendConnack(cl, code, false, nil)
+		return code
+	}
+	return nil
+}
+
+// expires says whether the session ends with the connection.
+func expires(cl *mqtt.Client) bool {
+	if cl.Properties.ProtocolVersion == 5 {
+		return cl.Properties.Props.SessionExpiryInterval == 0
+	}
+	return cl.Properties.Clean
+}
+
+// OnConnectAuthenticate implements mqtt.Hook; OnConnect has decided.
+func (*hook) OnConnectAuthenticate(*mqtt.Client, packets.Packet) bool { return true }
+
+// OnPacketEncode completes what mochi answers.
+func (h *hook) OnPacketEncode(cl *mqtt.Client, pk packets.Packet) packets.Packet {
+	c := connOf(cl)
+	switch pk.FixedHeader.Type {
+	case packets.Connack:
+		return h.connack(c, pk)
+	case packets.Puback:
+		if pk.ReasonCode == packets.CodeGrantedQos1.Code { // mochi's success; a PUBACK knows no such code
+			pk.ReasonCode = packets.CodeSuccess.Code
+		}
+		if c.notNewer {
+			c.notNewer = false
+			pk.ReasonCode = packets.CodeNoMatchingSubscribers.Code
+			pk.Properties.ReasonString = "not newer than the topic's version"
+		}
+	}
+	return pk
+}
+
+func (h *hook) connack(c *conn, pk packets.Packet) packets.Packet {
+	if pk.ReasonCode != packets.CodeSuccess.Code {
+		if !c.v5 {
+			pk.ReasonCode = connackV3(pk.ReasonCode, c.refused)
+		}
+		return pk
+	}
+	pk.Properties.MaximumPacketSize = uint32(h.b.cfg.MaxPacket)
+	pk.Properties.SharedSubAvailableFlag, pk.Properties.SharedSubAvailable = true, 0
+	pk.SessionPresent = h.b.claim(c)
+	return pk
+}
+
+// connackV3 returns the MQTT 3.1.1 return code for our refusal, or for mochi's if we had none. mochi has translated some already, those stay.
+func connackV3(code byte, ours packets.Code) byte {
+	if ours.Code != 0 {
+		code = ours.Code
+	}
+	switch code {
+	case packets.ErrUnsupportedProtocolVersion.Code:
+		return packets.Err3UnsupportedProtocolVersion.Code
+	case packets.ErrClientIdentifierNotValid.Code:
+		return packets.Err3ClientIdentifierNotValid.Code
+	case packets.ErrBadUsernameOrPassword.Code:
+		return packets.ErrMalformedUsernameOrPassword.Code
+	case packets.ErrNotAuthorized.Code:
+		return packets.Err3NotAuthorized.Code
+	}
+	if code < packets.ErrUnspecifiedError.Code {
+		return code
+	}
+	return packets.Err3ServerUnavailable.Code
+}
+
+// OnSessionEstablished comes after CONNACK: from here on the session may send.
+func (h *hook) OnSessionEstablished(cl *mqtt.Client, _ packets.Packet) {
+	c := connOf(cl)
+	s := c.session.Load()
+	if s == nil {
+		c.closeFor("session takeover")
+		return
+	}
+	h.b.hub.catchUp(s, c)
+	s.setHold(c, false)
+}
+
+// OnPacketRead sees each packet before mochi acts on it.
+func (h *hook) OnPacketRead(cl *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
+	c := connOf(cl)
+	switch pk.FixedHeader.Type {
+	case packets.Puback:
+		if s := c.session.Load(); s != nil {
+			s.ack(c, pk.PacketID) // mochi passes over acknowledgements that it does not know
+		}
+	case packets.Publish:
+		if code := h.b.mayPublish(c, &pk); code != packets.CodeSuccess {
+			h.b.stats.refusedPublishes.Add(1)
+			c.setReason("publish refused: " + code.Reason)
+			_ = h.b.mqtt.DisconnectClient(cl, code)
+			return pk, packets.ErrRejectPacket
+		}
+	case packets.Disconnect:
+		// mochi takes any interval here, and sessions would never end.
+		limit := h.b.mqtt.Options.Capabilities.MaximumSessionExpiryInterval
+		pk.Properties.SessionExpiryInterval = min(pk.Properties.SessionExpiryInterval, limit)
+	}
+	return pk, nil
+}
+
+// mayPublish says whether a PUBLISH is to be answered by ending the connection. What mochi can answer with a PUBACK is left to OnACLCheck.
+func (b *Broker) mayPublish(c *conn, pk *packets.Packet) packets.Code {
+	switch {
+	case pk.FixedHeader.Qos > 1:
+		return packets.ErrQosNotSupported
+	case !mqtt.IsValidFilter(pk.TopicName, true) || pk.TopicName == "":
+		return packets.ErrTopicNameInvalid
+	case !c.publisher && (!c.v5 || pk.FixedHeader.Qos == 0):
+		return packets.ErrNotAuthorized
+	}
+	return packets.CodeSuccess
+}
+
+// OnACLCheck implements mqtt.Hook.
+func (h *hook) OnACLCheck(cl *mqtt.Client, topic string, write bool) bool {
+	c := connOf(cl)
+	if write {
+		_, known := h.b.classOf(topic)
+		if c.publisher && (known || topic == catalog.BridgeTopic) {
+			return true
+		}
+		h.b.stats.refusedPublishes.Add(1)
+		return false
+	}
+	code := h.b.limits.check(topic)
+	if s := c.session.Load(); code == packets.CodeSuccess && (s == nil || s.filters()+c.asked >= h.b.cfg.MaxFilters) {
+		code = packets.ErrQuotaExceeded
+	}
+	if code == packets.CodeSuccess {
+		c.asked++
+		return true
+	}
+	h.b.stats.refusedFilters.Add(1)
+	if c.denied == nil {
+		c.denied = map[string]packets.Code{}
+	}
+	c.denied[topic] = code
+	return false
+}
+
+var errIgnore = packets.CodeSuccessIgnore // mochi acknowledges and does nothing else
+
+// OnPublish takes a publisher's message into the hub.
+func (h *hook) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
+	c := connOf(cl)
+	if pk.TopicName == catalog.BridgeTopic {
+		if string(pk.Payload) == catalog.BridgeReady {
+			h.b.ready.Store(true)
+		}
+		return pk, errIgnore
+	}
+	class, _ := h.b.classOf(pk.TopicName)
+	v, err := versionOf(&pk)
+	if err != nil {
+		h.b.stats.refusedPublishes.Add(1)
+		h.b.log.Warn("message refused", "client", cl.ID, "topic", pk.TopicName, "error", err)
+		if pk.FixedHeader.Qos == 0 {
+			return pk, packets.ErrRejectPacket
+		}
+		return pk, packets.ErrPayloadFormatInvalid
+	}
+	c.notNewer = !h.b.Publish(Message{Topic: pk.TopicName, Class: class, Version: v, Payload: pk.Payload}) && pk.FixedHeader.Qos > 0
+	return pk, errIgnore
+}
+
+func versionOf(pk *packets.Packet) (v market.Version, err error) {
+	for _, u := range pk.Properties.User {
+		if u.Key == catalog.VersionName {
+			return market.ParseVersionHex(u.Val)
+		}
+	}
+	return v, errors.New("no user property " + catalog.VersionName)
+}
+
+// OnSubscribe begins the work on a SUBSCRIBE: nothing is sent until its SUBACK is.
+func (*hook) OnSubscribe(cl *mqtt.Client, pk packets.Packet) packets.Packet {
+	c := connOf(cl)
+	clear(c.denied)
+	c.asked, c.snapshots = 0, c.snapshots[:0]
+	if s := c.session.Load(); s != nil {
+		s.setHold(c, true)
+	}
+	return pk
+}
+
+// OnSubscribed comes before SUBACK is written. codes is what mochi will write, so a refusal gets its reason here.
+func (h *hook) OnSubscribed(cl *mqtt.Client, pk packets.Packet, codes []byte) {
+	c := connOf(cl)
+	s := c.session.Load()
+	for i, f := range pk.Filters {
+		if codes[i] > 1 {
+			if code, ok := c.denied[f.Filter]; ok && c.v5 {
+				codes[i] = code.Code
+			}
+			continue
+		}
+		sub := subscription{filter: f.Filter, qos: codes[i], asPublished: f.RetainAsPublished, id: f.Identifier}
+		existed, ok := h.b.hub.subscribe(s, c, sub)
+		if ok && (f.RetainHandling == 0 || f.RetainHandling == 1 && !existed) {
+			c.snapshots = append(c.snapshots, f.Filter)
+		}
+	}
+}
+
+// OnPacketProcessed comes after SUBACK was written: the place for the snapshot.
+func (h *hook) OnPacketProcessed(cl *mqtt.Client, pk packets.Packet, _ error) {
+	if pk.FixedHeader.Type != packets.Subscribe {
+		return
+	}
+	c := connOf(cl)
+	s := c.session.Load()
+	for _, filter := range c.snapshots {
+		h.b.hub.sendSnapshot(s, c, filter, true)
+	}
+	c.snapshots = c.snapshots[:0]
+	s.setHold(c, false)
+}
+
+// OnUnsubscribed comes before UNSUBACK is written, and when mochi cleans up after a session.
+func (h *hook) OnUnsubscribed(cl *mqtt.Client, pk packets.Packet) {
+	c := connOf(cl)
+	s := c.session.Load()
+	if s == nil {
+		return
+	}
+	for _, f := range pk.Filters {
+		h.b.hub.unsubscribe(s, c, f.Filter)
+	}
+}
+
+// OnClientExpired runs in mochi's event loop, where a panic would end the process. mochi forgets to take an expired client's filters out of its index.
+func (h *hook) OnClientExpired(cl *mqtt.Client) {
+	defer h.b.recovered("expired client")
+	if s := h.b.sessions.offline(cl.ID); s != nil {
+		h.b.endSession(s)
+	}
+	cl.ClearInflights()
+	h.b.mqtt.UnsubscribeClient(cl)
+}

@@ -1,0 +1,194 @@
+package broker
+
+import "github.com/tickcast/tickcast/catalog"
+
+// Message is one message for all subscribers of its topic. Publish copies the payload; an empty one clears the retained value, and is forwarded.
+type Message = catalog.Message
+
+// hub keeps the latest value of each topic and tells the sessions that subscribed to it. It knows nothing of sockets: a session's connection is kicked and
+// collects.
+type hub struct {
+	index     *index
+	maxEvents int
+	stats     *counters
+	end       func(s *session) // ends a session whose queue overflowed; called without any lock
+}
+
+// publish stores a message and hands it to the matching sessions; false if it is not newer than what the topic holds. One message of a topic at a time.
+func (h *hub) publish(m *Message) bool {
+	t := h.index.topic(m.Topic, m.Class)
+	overflowed, ok := h.store(t, m)
+	for _, s := range overflowed {
+		h.end(s)
+	}
+	return ok
+}
+
+func (h *hub) store(t *topic, m *Message) (overflowed []*session, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	v := t.rule.offer(t.class, m.Version, len(m.Payload) == 0)
+	if v == refused {
+		h.stats.refusedVersions.Add(1)
+		return nil, false
+	}
+	f := newFrame(t.name, m.Payload)
+	if v == retained && t.class != catalog.Event {
+		t.current.Store(f)
+	}
+	var fan fanOut
+	nodes := *t.nodes.Load()
+	if len(nodes) > 1 && t.class != catalog.State {
+		fan.overlapping(h, t, f, v, nodes)
+	} else {
+		// A state topic that is marked twice is sent once; elsewhere there is one node, and a session is in it once.
+		for _, n := range nodes {
+			n.mu.RLock()
+			for i := range n.members {
+				fan.deliver(h, t, f, v, n.members[i])
+			}
+			n.mu.RUnlock()
+		}
+	}
+	h.stats.published.Add(1)
+	if fan.conflated > 0 {
+		h.stats.conflated.Add(fan.conflated)
+	}
+	if fan.dropped > 0 {
+		h.stats.dropped.Add(fan.dropped)
+	}
+	return fan.overflowed, true
+}
+
+// fanOut counts what became of one message.
+type fanOut struct {
+	conflated, dropped uint64
+	overflowed         []*session
+}
+
+func (o *fanOut) deliver(h *hub, t *topic, f *frame, v verdict, m member) {
+	r := m.s.deliver(t, f, v, m.qos, h.maxEvents)
+	if r.conflated {
+		o.conflated++
+	}
+	if r.dropped {
+		o.dropped++
+	}
+	if r.overflowed {
+		o.overflowed = append(o.overflowed, m.s)
+	}
+}
+
+// overlapping delivers once to each session, at the greatest QoS that any of its filters was granted.
+func (o *fanOut) overlapping(h *hub, t *topic, f *frame, v verdict, nodes []*filterNode) {
+	granted := map[*session]byte{}
+	for _, n := range nodes {
+		n.mu.RLock()
+		for _, m := range n.members {
+			granted[m.s] = max(granted[m.s], m.qos)
+		}
+		n.mu.RUnlock()
+	}
+	for s, qos := range granted {
+		o.deliver(h, t, f, v, member{s, qos})
+	}
+}
+
+// subscribe adds a filter to a session, or changes its options; existed says which. False if the session has ended or has another connection.
+func (h *hub) subscribe(s *session, c *conn, sub subscription) (existed, ok bool) {
+	s.subsMu.Lock()
+	defer s.subsMu.Unlock()
+	if s.dead || !s.has(c) {
+		return false, false
+	}
+	s.mu.Lock()
+	_, existed = s.subs.get(sub.filter)
+	s.mu.Unlock()
+	sub.node = h.index.join(sub.filter, s, sub.qos)
+	s.mu.Lock()
+	s.subs.set(sub)
+	s.mu.Unlock()
+	if !existed {
+		h.stats.subscriptions.Add(1)
+	}
+	return existed, true
+}
+
+// unsubscribe takes a filter from a session, and with it what waits because of it alone.
+func (h *hub) unsubscribe(s *session, c *conn, filter string) {
+	s.subsMu.Lock()
+	defer s.subsMu.Unlock()
+	if s.dead || !s.has(c) {
+		return
+	}
+	s.mu.Lock()
+	sub, ok := s.subs.get(filter)
+	s.subs.remove(filter)
+	s.mu.Unlock()
+	if !ok {
+		return
+	}
+	h.index.leave(sub.node, s)
+	h.stats.subscriptions.Add(-1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	gone := func(t *topic) bool {
+		_, subscribed := s.subs.grantedQoS(t.name)
+		return !subscribed
+	}
+	s.state.dropWhere(gone)
+	s.snapshot.dropWhere(gone)
+}
+
+// sendSnapshot puts the current value of each topic of a filter in line.
+func (h *hub) sendSnapshot(s *session, c *conn, filter string, asRetained bool) {
+	s.mu.Lock()
+	sub, ok := s.subs.get(filter)
+	s.mu.Unlock()
+	if ok {
+		s.markSnapshot(c, h.index.topicsOf(sub.node), asRetained)
+	}
+}
+
+// catchUp gives a resumed session the latest state, which is not kept for sessions without a connection; closed candles and status of QoS 1 were.
+func (h *hub) catchUp(s *session, c *conn) {
+	s.mu.Lock()
+	var subs []subscription
+	for sub := range s.subs.all() {
+		subs = append(subs, sub)
+	}
+	s.mu.Unlock()
+	for _, sub := range subs {
+		var lost []*topic
+		for _, t := range h.index.topicsOf(sub.node) {
+			if t.class == catalog.State || sub.qos == 0 {
+				lost = append(lost, t)
+			}
+		}
+		s.markSnapshot(c, lost, false)
+	}
+}
+
+// kill ends a session: it is out of the index and takes nothing any more.
+func (h *hub) kill(s *session) {
+	s.subsMu.Lock()
+	defer s.subsMu.Unlock()
+	if s.dead {
+		return
+	}
+	s.dead = true
+	s.mu.Lock()
+	var subs []subscription
+	for sub := range s.subs.all() {
+		subs = append(subs, sub)
+	}
+	s.mu.Unlock()
+	for _, sub := range subs {
+		h.index.leave(sub.node, s)
+	}
+	h.stats.subscriptions.Add(-int64(len(subs)))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.subs, s.finals.inflight, s.finals.sent = subscriptions{}, nil, 0
+	s.finals.waiting.reset()
+}

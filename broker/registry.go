@@ -1,0 +1,63 @@
+package broker
+
+import "sync"
+
+// registry holds the sessions by client id. It, not mochi, decides whether a session is present.
+type registry struct {
+	mu   sync.Mutex
+	byID map[string]*session
+}
+
+func newRegistry() *registry { return &registry{byID: map[string]*session{}} }
+
+// claim gives c the session of a client id: the one that is kept, or a new one. current is asked under the registry's lock whether c is still the client's
+// latest connection; if it is not, claim returns nil. ended is the session that the new one replaces.
+func (r *registry) claim(id string, c *conn, resume bool, queue int, current func() bool) (s *session, present bool, ended *session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !current() {
+		return nil, false, nil
+	}
+	old := r.byID[id]
+	if old != nil && resume && old.resumable() {
+		old.attach(c, c.window)
+		return old, true, nil
+	}
+	s = &session{id: id}
+	s.finals.limit = queue
+	s.attach(c, c.window)
+	r.byID[id] = s
+	return s, false, old
+}
+
+// remove forgets a session, if it still is the one of its id.
+func (r *registry) remove(s *session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.byID[s.id] == s {
+		delete(r.byID, s.id)
+	}
+}
+
+// offline returns the session of a client id if it has no connection.
+func (r *registry) offline(id string) *session {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s := r.byID[id]; s != nil && s.has(nil) {
+		return s
+	}
+	return nil
+}
+
+// room says whether a session for this client id would stay within the limit.
+func (r *registry) room(id string, limit int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.byID) < limit || r.byID[id] != nil
+}
+
+func (r *registry) len() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.byID)
+}

@@ -1,0 +1,216 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/mochi-mqtt/server/v2/packets"
+)
+
+// serve runs one connection to its end: mochi reads in this goroutine, the writer has its own.
+func (b *Broker) serve(socket net.Conn, refuse packets.Code) {
+	c := newConn(socket, refuse, &b.cfg, &b.stats)
+	if !b.add(c) {
+		_ = socket.Close()
+		return
+	}
+	defer b.removeConn(c)
+	var writer sync.WaitGroup
+	writer.Go(c.writeLoop)
+	_ = c.SetReadDeadline(time.Now().Add(b.cfg.ConnectTimeout.D())) // mochi sets none before CONNECT
+	err, panicked := b.establish(c)
+	b.release(c, panicked)
+	_ = c.Close()
+	writer.Wait()
+	b.stats.disconnected(c.endReason(err))
+}
+
+// establish hands the connection to mochi, which returns when it is over. A packet can make mochi's decoder panic: that ends the connection, not the process.
+func (b *Broker) establish(c *conn) (err error, panicked bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			b.stats.panics.Add(1)
+			b.log.Error("connection ended by a panic", "remote", c.RemoteAddr(), "panic", r, "stack", string(debug.Stack()))
+			c.closeFor("panic")
+			panicked = true
+		}
+	}()
+	return b.mqtt.EstablishConnection("edge", c), false
+}
+
+func (b *Broker) add(c *conn) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return false
+	}
+	b.conns[c] = struct{}{}
+	b.serving.Add(1)
+	b.stats.connections.Add(1)
+	return true
+}
+
+func (b *Broker) removeConn(c *conn) {
+	b.mu.Lock()
+	delete(b.conns, c)
+	b.mu.Unlock()
+	b.stats.connections.Add(-1)
+	b.serving.Done()
+}
+
+// claim gives the connection its session when CONNACK is written; present: it is the one from before.
+func (b *Broker) claim(c *conn) (present bool) {
+	cl := c.client
+	current := func() bool {
+		latest, ok := b.mqtt.Clients.Get(cl.ID)
+		return ok && latest == cl
+	}
+	s, present, ended := b.sessions.claim(cl.ID, c, !cl.Properties.Clean, b.cfg.QueueMessages, current)
+	if ended != nil {
+		b.hub.kill(ended)
+	}
+	if s == nil {
+		c.closeFor("session takeover")
+		return false
+	}
+	c.session.Store(s)
+	return present
+}
+
+// release takes the connection out of its session, and ends that if nothing keeps it.
+func (b *Broker) release(c *conn, panicked bool) {
+	if panicked && c.client != nil { // mochi's own cleaning up was skipped
+		c.client.ClearInflights()
+		b.mqtt.UnsubscribeClient(c.client)
+		if latest, ok := b.mqtt.Clients.Get(c.client.ID); ok && latest == c.client {
+			b.mqtt.Clients.Delete(c.client.ID)
+		}
+	}
+	s := c.session.Load()
+	if s == nil || !s.detach(c) {
+		return
+	}
+	if panicked || expires(c.client) {
+		b.endSession(s)
+	}
+}
+
+func (b *Broker) endSession(s *session) {
+	b.sessions.remove(s)
+	b.hub.kill(s)
+}
+
+// endOverflowed ends a session that does not take its closed candles and status. The client, told so, connects anew and gets the retained values.
+func (b *Broker) endOverflowed(s *session) {
+	c := s.connection()
+	b.endSession(s)
+	if c == nil {
+		b.stats.disconnected("queue full while offline")
+		return
+	}
+	c.setReason("queue full")
+	_ = b.mqtt.DisconnectClient(c.client, packets.ErrQuotaExceeded)
+}
+
+// reconcileLoop closes connections that mochi has forgotten: its cleaning up after one connection can take a newer one of the same client id out of its
+// list, and nothing could take such a session over.
+func (b *Broker) reconcileLoop(ctx context.Context) {
+	const interval = 10 * time.Second
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			b.reconcile()
+		}
+	}
+}
+
+func (b *Broker) reconcile() {
+	for _, c := range b.connected() {
+		if latest, ok := b.mqtt.Clients.Get(c.client.ID); !ok || latest != c.client {
+			c.closeFor("session takeover")
+		}
+	}
+}
+
+// connected returns the connections that have a session.
+func (b *Broker) connected() (cs []*conn) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for c := range b.conns {
+		if c.session.Load() != nil {
+			cs = append(cs, c)
+		}
+	}
+	return cs
+}
+
+// drain sends what waits for as long as the configuration gives, then disconnects everyone with a reason.
+func (b *Broker) drain() {
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
+	const look = 5 * time.Millisecond
+	cs := b.connected()
+	for end := time.Now().Add(b.cfg.ShutdownTimeout.D()); time.Now().Before(end); time.Sleep(look) {
+		idle := true
+		for _, c := range cs {
+			idle = idle && c.idle()
+		}
+		if idle {
+			break
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for c := range b.conns {
+		c.setReason("shutdown")
+		if c.session.Load() != nil {
+			_ = b.mqtt.DisconnectClient(c.client, packets.ErrServerShuttingDown)
+		}
+		_ = c.Close()
+	}
+}
+
+// recovered is deferred where mochi calls us in a goroutine that nobody recovers.
+func (b *Broker) recovered(where string) {
+	if r := recover(); r != nil {
+		b.stats.panics.Add(1)
+		b.log.Error("panic", "in", where, "panic", r, "stack", string(debug.Stack()))
+	}
+}
+
+// endReason names why a connection ended, for counting.
+func (c *conn) endReason(err error) string {
+	c.mu.Lock()
+	reason := c.reason
+	c.mu.Unlock()
+	var code packets.Code
+	if c.client != nil && errors.As(c.client.StopCause(), &code) && reason == "" {
+		reason = code.Reason
+	}
+	switch {
+	case reason != "":
+		return reason
+	case errors.Is(err, os.ErrDeadlineExceeded) && c.client == nil:
+		return "no CONNECT in time"
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return packets.ErrKeepAliveTimeout.Reason
+	case errors.As(err, &code):
+		return code.Reason
+	case err == nil:
+		return packets.CodeDisconnect.Reason
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "closed by the client"
+	}
+	return "connection lost"
+}

@@ -1,0 +1,254 @@
+package broker
+
+import (
+	"sync"
+
+	"github.com/tickcast/tickcast/catalog"
+)
+
+// session is what the hub keeps for one client id. It outlives its connection if the client asked for that, and then gathers closed candles and status
+// of QoS 1 only.
+//
+// Lock order: subsMu, hub.mu, filterNode.mu, mu. Publishers hold filterNode.mu (for reading) and take mu.
+type session struct {
+	id string
+
+	subsMu sync.Mutex // held while subs and the hub's index change
+	dead   bool       // by subsMu: ended, takes no more subscriptions
+
+	mu         sync.Mutex
+	subs       subscriptions
+	conn       *conn // nil: offline
+	finals     sendQueue
+	snapshot   dirtySet // final topics whose retained value has still to be sent, after what waits in finals
+	events     ring[delivery]
+	state      dirtySet
+	marked     *frame // the last that marked state, to tell an overlapping filter from a conflated update
+	overflow   bool   // finals overflowed: the session is being ended
+	persistent bool   // outlives its connection
+	hold       bool   // a SUBSCRIBE is being processed: nothing is sent before its SUBACK
+}
+
+// outcome is what became of one message at one session.
+type outcome struct{ conflated, dropped, overflowed bool }
+
+// deliver takes a message that a publisher has just stored in t. qos is the greatest that the session was granted for t.
+func (s *session) deliver(t *topic, f *frame, v verdict, qos byte, maxEvents int) (o outcome) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.overflow {
+		return o
+	}
+	switch {
+	case t.class == catalog.Final && (s.conn != nil || qos > 0):
+		d := delivery{f: f, t: t, qos: qos, value: v == retained && !f.clear}
+		if v == retained && s.snapshot.has(t) {
+			d.retain = s.snapshot.retain.has(t.id) && !f.clear
+			s.snapshot.drop(t) // what the snapshot would have sent is this very message
+		}
+		if !s.finals.push(d) {
+			s.overflow, o.overflowed = true, true
+			s.finals.waiting.reset()
+			return o
+		}
+	case s.conn == nil:
+		return o
+	case t.class == catalog.State:
+		o.conflated = !s.state.mark(t, false) && s.marked != f
+		s.marked = f
+	case t.class == catalog.Event:
+		if s.events.len() >= maxEvents {
+			s.events.pop()
+			o.dropped = true
+		}
+		s.events.push(delivery{f: f, t: t})
+	}
+	if s.conn != nil {
+		s.conn.kick()
+	}
+	return o
+}
+
+// markSnapshot puts the current values of topics in line for c. asRetained: with the RETAIN bit, as the answer to a new subscription.
+func (s *session) markSnapshot(c *conn, topics []*topic, asRetained bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn != c {
+		return
+	}
+	waiting := s.finals.newestWaiting()
+	for _, t := range topics {
+		if f := t.current.Load(); f == nil || f.clear {
+			continue
+		}
+		switch d := waiting[t]; {
+		case t.class == catalog.State:
+			s.state.mark(t, asRetained)
+		case d != nil:
+			// The topic's value is in the queue, or is being put there behind d: the snapshot would overtake d.
+			d.retain = d.retain || asRetained
+		default:
+			s.snapshot.mark(t, asRetained)
+		}
+	}
+	c.kick()
+}
+
+// attach makes c the session's connection; what it had queued for an earlier one goes to c. An earlier one that mochi did not close is closed.
+func (s *session) attach(c *conn, window int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn != nil && s.conn != c {
+		s.conn.closeFor("session takeover")
+	}
+	s.conn, s.hold, s.persistent = c, true, c.keep
+	s.state.reset()
+	s.snapshot.reset()
+	s.events.reset()
+	s.finals.resume(window)
+}
+
+// detach takes c away; false if the session has another connection by now. State and events are not kept: the client gets the latest when it is back.
+func (s *session) detach(c *conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn != c {
+		return false
+	}
+	s.conn = nil
+	s.state.reset()
+	s.snapshot.reset()
+	s.events.reset()
+	return true
+}
+
+// resumable says whether the session may go on with a new connection.
+func (s *session) resumable() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.persistent && !s.overflow
+}
+
+func (s *session) has(c *conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conn == c
+}
+
+func (s *session) connection() *conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conn
+}
+
+// filters returns the number of subscriptions.
+func (s *session) filters() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.subs.len()
+}
+
+// setHold stops and starts sending around the answer to a SUBSCRIBE.
+func (s *session) setHold(c *conn, hold bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn == c {
+		s.hold = hold
+		c.kick()
+	}
+}
+
+// ack takes a PUBACK.
+func (s *session) ack(c *conn, id uint16) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn == c && s.finals.ack(id) {
+		c.kick()
+	}
+}
+
+// idle says whether nothing waits that could be sent now.
+func (s *session) idle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conn == nil || s.state.len()+s.events.len()+s.snapshot.len() == 0 && !s.finals.ready()
+}
+
+// collect appends what c should send next, up to about limit bytes.
+func (s *session) collect(c *conn, dst []byte, limit int, n *tally) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn != c || s.hold {
+		return dst
+	}
+	end := len(dst) + limit
+	// Closed candles and status go first but leave half of the batch to the others, events half of the rest.
+	dst = s.collectFinals(c, dst, len(dst)+limit/2, n)
+	half := len(dst) + (end-len(dst))/2
+	for s.events.len() > 0 && len(dst) < half {
+		dst = s.emit(c, dst, s.events.pop(), 0, false, n)
+	}
+	for len(dst) < end {
+		t, snapshot, ok := s.state.pop()
+		if !ok {
+			break
+		}
+		f := t.current.Load()
+		dst = s.emit(c, dst, delivery{f: f, t: t, retain: snapshot && !f.clear}, 0, false, n)
+	}
+	return dst
+}
+
+// collectFinals takes turns between what waits and the snapshot, so that neither holds up the other.
+func (s *session) collectFinals(c *conn, dst []byte, end int, n *tally) []byte {
+	for more := true; more && len(dst) < end; {
+		f, dup, waited := s.finals.next()
+		if waited {
+			dst = s.emit(c, dst, f.delivery, f.id, dup, n)
+		}
+		d, marked := s.nextSnapshot()
+		if marked {
+			var id uint16
+			if d.qos > 0 {
+				id = s.finals.launch(d).id
+			}
+			dst = s.emit(c, dst, d, id, false, n)
+		}
+		more = waited || marked
+	}
+	return dst
+}
+
+// nextSnapshot returns the retained value of the next topic of the snapshot; false if there is none or the client's window is full.
+func (s *session) nextSnapshot() (delivery, bool) {
+	for s.finals.open() {
+		t, asRetained, ok := s.snapshot.pop()
+		if !ok {
+			break
+		}
+		f := t.current.Load()
+		if qos, subscribed := s.subs.grantedQoS(t.name); subscribed && !f.clear {
+			return delivery{f: f, t: t, retain: asRetained, qos: qos}, true
+		}
+	}
+	return delivery{}, false
+}
+
+// emit appends one message in the form that the connection and its subscriptions ask for.
+func (s *session) emit(c *conn, dst []byte, d delivery, id uint16, dup bool, n *tally) []byte {
+	o := sending{v5: c.v5, retain: d.retain, dup: dup, packetID: id}
+	if s.subs.annotated {
+		asPublished, ids := s.subs.annotations(d.t.name)
+		o.retain = o.retain || asPublished && d.t.class != catalog.Event
+		o.subIDs = ids
+	}
+	if c.maxPacket > 0 && d.f.size(&o) > c.maxPacket {
+		n.tooLarge++ // must be treated as if it were delivered [MQTT 5, 3.1.2.11.4]
+		if id != 0 {
+			s.finals.ack(id)
+		}
+		return dst
+	}
+	n.messages++
+	return d.f.appendTo(dst, &o)
+}

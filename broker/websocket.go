@@ -1,0 +1,109 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/mochi-mqtt/server/v2/packets"
+)
+
+// subprotocol is what a client must offer [MQTT 5, 6.0].
+const subprotocol = "mqtt"
+
+type socketKey struct{} // of the socket in a request's context
+
+// webSocketServer upgrades requests and gives the connections to serve, which blocks.
+func webSocketServer(cfg *Config, serve func(net.Conn, packets.Code)) *http.Server {
+	up := websocket.Upgrader{
+		HandshakeTimeout: cfg.ConnectTimeout.D(),
+		ReadBufferSize:   1 << 10,
+		WriteBufferSize:  int(cfg.BatchBytes) + 64,
+		WriteBufferPool:  &sync.Pool{},
+		Subprotocols:     []string{subprotocol},
+		CheckOrigin: func(r *http.Request) bool {
+			origin := r.Header.Get("Origin")
+			return origin == "" || len(cfg.AllowedOrigins) == 0 || slices.Contains(cfg.AllowedOrigins, origin)
+		},
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc(cfg.WebSocketPath, func(w http.ResponseWriter, r *http.Request) {
+		if !slices.Contains(websocket.Subprotocols(r), subprotocol) {
+			http.Error(w, "MQTT over WebSocket: the subprotocol mqtt is required", http.StatusBadRequest)
+			return
+		}
+		ws, err := up.Upgrade(w, r, nil)
+		if err != nil {
+			return // answered by the upgrader
+		}
+		var refuse packets.Code
+		if s, ok := r.Context().Value(socketKey{}).(*socket); ok {
+			refuse = s.refuse
+		}
+		serve(&webSocketConn{Conn: ws}, refuse)
+	})
+	return &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: cfg.ConnectTimeout.D(),
+		IdleTimeout:       cfg.ConnectTimeout.D(),
+		MaxHeaderBytes:    16 << 10,
+		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, socketKey{}, c) },
+	}
+}
+
+// webSocketConn is a net.Conn over binary messages. One write is one message, which may hold many MQTT packets; packets that come in may be cut anywhere.
+type webSocketConn struct {
+	*websocket.Conn
+	message io.Reader // the one being read, nil between two
+}
+
+var errNotBinary = errors.New("MQTT over WebSocket: only binary messages") // [MQTT 5, 6.0.0-1]
+
+// Read implements net.Conn.
+func (w *webSocketConn) Read(p []byte) (int, error) {
+	for {
+		if w.message == nil {
+			kind, r, err := w.NextReader()
+			if err != nil {
+				return 0, err
+			}
+			if kind != websocket.BinaryMessage {
+				return 0, errNotBinary
+			}
+			w.message = r
+		}
+		n, err := w.message.Read(p)
+		if errors.Is(err, io.EOF) {
+			w.message, err = nil, nil
+		}
+		if n > 0 || err != nil {
+			return n, err
+		}
+	}
+}
+
+// Write implements net.Conn.
+func (w *webSocketConn) Write(p []byte) (int, error) {
+	if err := w.WriteMessage(websocket.BinaryMessage, p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// SetDeadline implements net.Conn.
+func (w *webSocketConn) SetDeadline(t time.Time) error {
+	return errors.Join(w.SetReadDeadline(t), w.SetWriteDeadline(t))
+}
+
+// Close implements net.Conn. It says goodbye if the peer takes it at once.
+func (w *webSocketConn) Close() error {
+	bye := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
+	_ = w.WriteControl(websocket.CloseMessage, bye, time.Now().Add(closingFlush))
+	return w.Conn.Close()
+}
