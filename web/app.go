@@ -1,0 +1,25 @@
+package web
+
+import (
+	"net"
+	"strconv"
+
+	"github.com/tickcast/tickcast/catalog"
+)
+
+// AppOf is what the page needs to know of a catalogue, and of the WebSocket listener that is bound to wsAddr.
+func AppOf(cat *catalog.Catalog, simulated bool, version, wsAddr, wsPath string) App {
+	app := App{Version: version, WS: WS{Path: wsPath}}
+	if _, port, err := net.SplitHostPort(wsAddr); err == nil {
+		app.WS.Port, _ = strconv.Atoi(port) // a bound port is a number
+	}
+	for i := range cat.Contracts {
+		c := &cat.Contracts[i]
+		one := Contract{ID: c.ID, Source: c.Source, Simulated: simulated, Base: c.Base, Quote: c.Quote, Tick: c.Tick.String(), Step: c.Step.String()}
+		for _, p := range c.Period {
+			one.Periods = append(one.Periods, p.String())
+		}
+		app.Contracts = append(app.Contracts, one)
+	}
+	return app
+}

@@ -1,0 +1,60 @@
+import type { Status } from './decode.ts'
+import type { Connection } from './link.ts'
+
+/** A 1s candle comes every second, trades or not; after this long without one its contract is stale. */
+export const SILENCE_MS = 3_000
+
+/** Why a contract is not live; the first one is the most telling. */
+export type StaleCause = 'connection' | 'feed' | 'clock' | 'silence'
+
+export interface Freshness {
+  /** `waiting`: nothing was received yet, and nothing says that it should have been. */
+  state: 'waiting' | 'live' | 'stale'
+  cause: StaleCause | undefined
+  /** When the contract's 1s candle was last heard, ms of Date.now(); undefined: never. */
+  heardMs: number | undefined
+  feed: Status | undefined
+  clock: Status | undefined
+}
+
+export interface FreshnessInputs {
+  connection: Connection['state']
+  /** When this connection began: silence is not counted from before it. */
+  connectedMs: number
+  heardMs: number | undefined
+  /** False for a contract without 1s candles: silence says nothing then. */
+  beats: boolean
+  /** When a candle last came that was new, and not what a subscription begins with. */
+  movedMs: number | undefined
+  feed: Status | undefined
+  clock: Status | undefined
+  /** When `clock` was received. */
+  clockMs: number
+}
+
+/** A stopped clock that moves again for this long was not stopped: its report is overtaken. */
+const OVERTAKEN_MS = 1_500
+
+/** Feed states in which what is shown can be older than the market. */
+const FEED_LATE: ReadonlySet<string> = new Set(['DOWN', 'GAP', 'RECOVERING', 'INIT', 'BUFFERING'])
+
+/** Pure: the same inputs at the same time give the same answer. */
+export function judge(inputs: FreshnessInputs, nowMs: number): Freshness {
+  const { heardMs, feed, clock } = inputs
+  const as = (state: Freshness['state'], cause?: StaleCause): Freshness => ({ state, cause, heardMs, feed, clock })
+  if (inputs.connection !== 'connected') {
+    return heardMs === undefined && inputs.connection === 'connecting' ? as('waiting') : as('stale', 'connection')
+  }
+  const silent = inputs.beats && nowMs - Math.max(heardMs ?? 0, inputs.connectedMs) >= SILENCE_MS
+  const stopped = clock?.state === 'stale' && (inputs.movedMs ?? 0) <= inputs.clockMs + OVERTAKEN_MS
+  if (silent || stopped) {
+    if (feed && FEED_LATE.has(feed.state)) return as('stale', 'feed')
+    return as('stale', stopped ? 'clock' : 'silence')
+  }
+  if (feed?.state === 'DOWN') return as('stale', 'feed')
+  return heardMs === undefined && inputs.beats ? as('waiting') : as('live')
+}
+
+export function sameFreshness(a: Freshness, b: Freshness): boolean {
+  return a.state === b.state && a.cause === b.cause && a.feed === b.feed && a.clock === b.clock
+}
