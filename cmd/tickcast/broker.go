@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tickcast/tickcast/broker"
+	"github.com/tickcast/tickcast/public"
+	"github.com/tickcast/tickcast/web"
+)
+
+func newBroker() *cobra.Command {
+	return newRole("broker", "Run an edge alone; a bridge elsewhere publishes to it", "broker.yaml", func(f *roleFile) {
+		cfg := broker.DefaultConfig()
+		f.Broker = &cfg
+	}, func(ctx context.Context, f *roleFile, log *slog.Logger) error {
+		cat, err := f.catalog()
+		if err != nil {
+			return err
+		}
+		b, err := broker.New(*f.Broker, cat, log)
+		if err != nil {
+			return err
+		}
+		g, ctx := errgroup.WithContext(ctx)
+		if f.HTTP != nil {
+			page := web.Handler(web.AppOf(cat, false, version, b.Addrs().WebSocket, f.Broker.WebSocketPath))
+			s, err := public.New(*f.HTTP, page, b.Ready, log)
+			if err != nil {
+				return err
+			}
+			log.Info("page", "listen", s.Addr())
+			g.Go(func() error { return s.Run(ctx) })
+		}
+		log.Info("edge", "mqtt", b.Addrs().TCP, "websocket", b.Addrs().WebSocket)
+		g.Go(func() error { return b.Run(ctx) })
+		return g.Wait()
+	})
+}

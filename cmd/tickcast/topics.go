@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tickcast/tickcast/catalog"
+	"github.com/tickcast/tickcast/kafka"
+)
+
+func newTopics() *cobra.Command {
+	cfg := kafka.DefaultConfig()
+	var topics, contracts, form string
+	var replication int
+	root := &cobra.Command{Use: "topics", Short: "Create and compare the Kafka topics of the catalogue"}
+	f := root.PersistentFlags()
+	f.StringVar(&cfg.Brokers, "brokers", cfg.Brokers, "Kafka, host:port separated by commas")
+	f.StringVar(&topics, "topics", "", "topics.yaml (default: the shipped one)")
+	f.StringVar(&contracts, "contracts", "", "contracts.yaml (default: the shipped one)")
+	f.StringVar(&form, "form", string(catalog.Stack), "stack (a real cluster) or embedded (of a running `tickcast up`)")
+
+	open := func() (*kafka.Admin, []kafka.TopicSpec, error) {
+		cat, err := catalog.Load(topics, contracts, catalog.Form(form))
+		if err != nil {
+			return nil, nil, err
+		}
+		a, err := kafka.NewAdmin(cfg)
+		return a, kafka.Specs(cat), err
+	}
+	apply := &cobra.Command{
+		Use: "apply", Args: cobra.NoArgs,
+		Short: "Create what is absent and set what differs; never changes the number of partitions of a topic",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a, specs, err := open()
+			if err != nil {
+				return err
+			}
+			defer a.Close()
+			diffs, err := a.Apply(cmd.Context(), specs, replication)
+			if err != nil {
+				return err
+			}
+			for _, d := range diffs {
+				fmt.Fprintf(cmd.OutOrStdout(), "changed %s\n", d)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%d topics are as the catalogue says\n", len(specs))
+			return nil
+		},
+	}
+	apply.Flags().IntVar(&replication, "replication", 1, "replicas of a topic that is created")
+	check := &cobra.Command{
+		Use: "check", Args: cobra.NoArgs,
+		Short: "Print what differs from the catalogue; exit code 1 if anything does",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a, specs, err := open()
+			if err != nil {
+				return err
+			}
+			defer a.Close()
+			diffs, err := a.Check(cmd.Context(), specs)
+			if err != nil {
+				return err
+			}
+			for _, d := range diffs {
+				fmt.Fprintln(cmd.OutOrStdout(), d)
+			}
+			if len(diffs) > 0 {
+				return fmt.Errorf("%d differences from the catalogue", len(diffs))
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%d topics are as the catalogue says\n", len(specs))
+			return nil
+		},
+	}
+	root.AddCommand(apply, check)
+	return root
+}

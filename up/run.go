@@ -1,0 +1,95 @@
+package up
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// stage is one role while it runs: cancel stops it, done closes when it has stopped.
+type stage struct {
+	name   string
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// Run runs all roles until ctx ends or one of them fails. They stop in the order in which data flows, so that what has been taken in reaches Kafka and, where
+// time allows, the clients: first the source, then compute, then the bridge and the edge, and Kafka last.
+func (u *Up) Run(ctx context.Context) error {
+	failed := make(chan error, 16)
+	start := func(name string, run func(context.Context) error) *stage {
+		roleCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		s := &stage{name: name, cancel: cancel, done: make(chan struct{})}
+		go func() {
+			defer close(s.done)
+			err := run(roleCtx)
+			if err == nil && roleCtx.Err() == nil {
+				err = errors.New("ended by itself")
+			}
+			if err != nil {
+				failed <- fmt.Errorf("%s: %w", name, err)
+			}
+		}()
+		return s
+	}
+	p := &u.parts
+	var stages []*stage // in the order of stopping
+	marketLog := start("market log", p.marketLog.Run)
+	var exchange *stage
+	if p.simulator != nil {
+		exchange = start("simulator", p.simulator.Run)
+	}
+	stages = append(stages, start("ingest", p.ingest.Run), marketLog)
+	if exchange != nil {
+		stages = append(stages, exchange)
+	}
+	stages = append(stages, start("compute", p.compute.Run), start("bridge", p.bridge.Run))
+	stages = append(stages, start("http", p.http.Run))
+
+	var err error
+	select {
+	case <-p.bridge.Ready():
+		stages = append(stages, start("broker", p.broker.Run))
+		close(u.ready)
+		select {
+		case err = <-failed:
+		case <-ctx.Done():
+		}
+	case err = <-failed:
+	case <-ctx.Done():
+	}
+	if err != nil {
+		u.log.Error("a role failed; stopping", "error", err)
+	}
+	for _, s := range stages {
+		s.cancel()
+		<-s.done
+		if s == marketLog {
+			if e := p.marketLog.Close(closeWait); e != nil && err == nil {
+				err = e
+			}
+		}
+	}
+	if !u.isReady() {
+		closeUnused(p.broker.Run)
+	}
+	p.stopKafka()
+	if u.lock != nil {
+		u.lock.Close()
+	}
+	select {
+	case e := <-failed:
+		if err == nil {
+			err = e
+		}
+	default:
+	}
+	return err
+}
+
+// closeUnused lets go of what a part has bound: its Run does so when its context has ended.
+func closeUnused(run func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = run(ctx) // it was never used
+}

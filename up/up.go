@@ -1,0 +1,201 @@
+package up
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/tickcast/tickcast/bridge"
+	"github.com/tickcast/tickcast/broker"
+	"github.com/tickcast/tickcast/catalog"
+	"github.com/tickcast/tickcast/compute"
+	"github.com/tickcast/tickcast/ingest"
+	"github.com/tickcast/tickcast/ingest/kafkalog"
+	"github.com/tickcast/tickcast/kafka"
+	"github.com/tickcast/tickcast/kafka/embedded"
+	"github.com/tickcast/tickcast/public"
+	"github.com/tickcast/tickcast/simexchange"
+	"github.com/tickcast/tickcast/web"
+)
+
+// Up is the embedded form. New binds every port and opens the data folder; Run runs the roles.
+type Up struct {
+	log   *slog.Logger
+	lock  *os.File
+	parts parts
+	ready chan struct{}
+}
+
+// parts are the roles, in the order in which data flows through them.
+type parts struct {
+	simulator *simexchange.Server // nil: the venue is live
+	ingest    *ingest.Ingest
+	marketLog *kafkalog.Log
+	kafka     *embedded.Kafka
+	stopKafka func() // ends the embedded Kafka, which runs from New on
+	compute   *compute.Compute
+	bridge    *bridge.Bridge
+	broker    *broker.Broker
+	http      *public.Server
+}
+
+// Addrs are the addresses that clients use.
+type Addrs struct {
+	HTTP, MQTT, WebSocket, Kafka, Simulator string
+}
+
+// New builds every part; whatever is wrong with the configuration, a port or the data folder is an error here.
+func New(cfg Config, version string, log *slog.Logger) (_ *Up, err error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if cfg.Ports == "auto" {
+		cfg.freePorts()
+	}
+	cat, err := catalog.Load(cfg.Topics, cfg.Contracts, catalog.Embedded)
+	if err != nil {
+		return nil, err
+	}
+	u := &Up{log: log, ready: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			u.abandon()
+			if errors.Is(err, syscall.EADDRINUSE) {
+				err = fmt.Errorf("%w (another Tickcast? `--ports auto` takes free ports)", err)
+			}
+		}
+	}()
+	if cfg.DataDir != "" {
+		if u.lock, err = lockFolder(cfg.DataDir); err != nil {
+			return nil, err
+		}
+		cfg.Kafka.DataDir = filepath.Join(cfg.DataDir, "kafka")
+		cfg.Compute.Checkpoint = filepath.Join(cfg.DataDir, "compute.checkpoint")
+		cfg.Simulator.DataDir = filepath.Join(cfg.DataDir, "simulator")
+	}
+	role := func(name string) *slog.Logger { return log.With("role", name) }
+	p := &u.parts
+	if p.broker, err = broker.New(cfg.Broker, cat, role("broker")); err != nil {
+		return nil, err
+	}
+	page := web.Handler(web.AppOf(cat, cfg.Venue == VenueSimulator, version, p.broker.Addrs().WebSocket, cfg.Broker.WebSocketPath))
+	if p.http, err = public.New(cfg.HTTP, page, u.isReady, role("http")); err != nil {
+		return nil, err
+	}
+	if err := u.startKafka(&cfg, cat, role("kafka")); err != nil {
+		return nil, err
+	}
+	if cfg.Venue == VenueSimulator {
+		if p.simulator, err = simexchange.New(cfg.Simulator, role("simulator")); err != nil {
+			return nil, fmt.Errorf("simulator: %w", err)
+		}
+		cfg.Ingest.Simulated = true
+		cfg.Ingest.Binance.RestURL = p.simulator.URL()
+		cfg.Ingest.Binance.WsURL = "ws" + p.simulator.URL()[len("http"):]
+	}
+	client := kafka.Config{Brokers: p.kafka.Addr()}
+	cfg.Compute.Kafka = client
+	if p.marketLog, err = kafkalog.New(client, cat, role("ingest")); err != nil {
+		return nil, err
+	}
+	if p.ingest, err = ingest.New(cfg.Ingest, cat.Contracts, p.marketLog, p.marketLog, role("ingest")); err != nil {
+		return nil, fmt.Errorf("ingest: %w", err)
+	}
+	if p.compute, err = compute.New(cfg.Compute, cat, role("compute")); err != nil {
+		return nil, fmt.Errorf("compute: %w", err)
+	}
+	if p.bridge, err = bridge.New(bridge.Config{Kafka: client}, cat, p.broker, role("bridge")); err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
+// startKafka runs the embedded Kafka and makes its topics: the clients that New builds next need it.
+func (u *Up) startKafka(cfg *Config, cat *catalog.Catalog, log *slog.Logger) error {
+	k, err := embedded.New(cfg.Kafka, log)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = k.Run(ctx) // it only waits for the end
+	}()
+	u.parts.kafka, u.parts.stopKafka = k, func() { cancel(); <-done }
+	admin, err := kafka.NewAdmin(kafka.Config{Brokers: k.Addr()})
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	_, err = admin.Apply(context.Background(), kafka.Specs(cat), 1)
+	return err
+}
+
+func (u *Up) isReady() bool {
+	select {
+	case <-u.ready:
+		return true
+	default:
+		return false
+	}
+}
+
+// Ready is closed when clients are accepted.
+func (u *Up) Ready() <-chan struct{} { return u.ready }
+
+// Addrs says where the parts listen.
+func (u *Up) Addrs() Addrs {
+	b := u.parts.broker.Addrs()
+	a := Addrs{HTTP: u.parts.http.Addr(), MQTT: b.TCP, WebSocket: b.WebSocket, Kafka: u.parts.kafka.Addr()}
+	if u.parts.simulator != nil {
+		a.Simulator = u.parts.simulator.URL()
+	}
+	return a
+}
+
+// abandon undoes what New had built when it failed.
+func (u *Up) abandon() {
+	if u.parts.marketLog != nil {
+		_ = u.parts.marketLog.Close(0) // nothing was written
+	}
+	if u.parts.simulator != nil {
+		closeUnused(u.parts.simulator.Run)
+	}
+	if u.parts.http != nil {
+		closeUnused(u.parts.http.Run)
+	}
+	if u.parts.broker != nil {
+		closeUnused(u.parts.broker.Run)
+	}
+	if u.parts.stopKafka != nil {
+		u.parts.stopKafka()
+	}
+	if u.lock != nil {
+		u.lock.Close()
+	}
+}
+
+// lockFolder makes the data folder and takes it for this process: two would write over each other.
+func lockFolder(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("data_dir: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("data_dir: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("data_dir: %s is in use by another Tickcast", dir)
+	}
+	return f, nil
+}
+
+// closeWait bounds how long the last records may take into the embedded Kafka at the end.
+const closeWait = 5 * time.Second
