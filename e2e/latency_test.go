@@ -1,0 +1,190 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/eclipse/paho.golang/autopaho"
+	"github.com/eclipse/paho.golang/paho"
+
+	tickup "github.com/tickcast/tickcast/up"
+
+	"github.com/tickcast/tickcast/simexchange"
+)
+
+// sent is when the simulator was about to send an aggregate trade; seen is when a client had a 1m candle whose last trade is lastID.
+type sent struct {
+	aggID, lastID int64
+	at            time.Time
+}
+
+type seen struct {
+	lastID int64
+	at     time.Time
+}
+
+// BenchmarkEventToClient measures from the simulator's send of a trade to the receipt of the first 1m candle that contains it, everything in one process:
+// simulator, go-binance, Kafka, compute, bridge, broker and the client that measures. Run one rate per process.
+func BenchmarkEventToClient(b *testing.B) {
+	for _, rate := range []int{1000, 5000} {
+		b.Run(fmt.Sprintf("%d-trades-per-second", rate), func(b *testing.B) {
+			for b.Loop() {
+				eventToClient(b, rate, 20*time.Second)
+			}
+		})
+	}
+}
+
+func eventToClient(b *testing.B, rate int, length time.Duration) {
+	const contracts, warmUp = 10, 5 * time.Second
+	cfg := tickup.DefaultConfig()
+	cfg.DataDir, cfg.HTTP.Listen, cfg.Kafka.Listen, cfg.Broker.TCP, cfg.Broker.WebSocket = b.TempDir(), "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+	var yaml strings.Builder
+	yaml.WriteString("contracts:\n")
+	cfg.Simulator.Symbols = nil
+	for i := range contracts {
+		s := fmt.Sprintf("C%dUSDT", i)
+		cfg.Simulator.Symbols = append(cfg.Simulator.Symbols, simexchange.Symbol{Symbol: s, Base: fmt.Sprintf("C%d", i), Quote: "USDT", Tick: "0.01", Step: "0.0001", Price: "1000.00"})
+		fmt.Fprintf(&yaml, "  - {id: %s, source: {venue: binance, symbol: %s}, base: C%d, quote: USDT, tick: \"0.01\", step: \"0.0001\"}\n", s, s, i)
+	}
+	cfg.Contracts = writeFile(b, "contracts.yaml", yaml.String())
+	cfg.Simulator.Market.Rate, cfg.Simulator.Market.Even, cfg.Simulator.Market.Backlog = float64(rate)/contracts, true, time.Minute
+	var mu sync.Mutex
+	trades, candles := map[string][]sent{}, map[string][]seen{}
+	cfg.Simulator.OnSend = func(symbol string, aggID int64, at time.Time) {
+		mu.Lock()
+		trades[symbol] = append(trades[symbol], sent{aggID: aggID, at: at})
+		mu.Unlock()
+	}
+	u, err := tickup.New(cfg, "bench", slog.New(slog.NewTextHandler(io.Discard, nil)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- u.Run(ctx) }()
+	defer func() {
+		cancel()
+		if err := <-done; err != nil {
+			b.Error(err)
+		}
+	}()
+	<-u.Ready()
+	server, _ := url.Parse("mqtt://" + u.Addrs().MQTT) // an address that was bound
+	cm, err := autopaho.NewConnection(ctx, autopaho.ClientConfig{ServerUrls: []*url.URL{server}, KeepAlive: 30, CleanStartOnInitialConnection: true,
+		OnConnectionUp: func(cm *autopaho.ConnectionManager, _ *paho.Connack) {
+			if _, err := cm.Subscribe(ctx, &paho.Subscribe{Subscriptions: []paho.SubscribeOptions{{Topic: "candle/1m/+"}}}); err != nil {
+				b.Error(err)
+			}
+		},
+		ClientConfig: paho.ClientConfig{ClientID: "bench", OnPublishReceived: []func(paho.PublishReceived) (bool, error){func(p paho.PublishReceived) (bool, error) {
+			now := time.Now()
+			symbol := p.Packet.Topic[len("candle/1m/"):]
+			if id := lastTrade(p.Packet.Payload); id > 0 {
+				mu.Lock()
+				candles[symbol] = append(candles[symbol], seen{id, now})
+				mu.Unlock()
+			}
+			return true, nil
+		}}},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	time.Sleep(warmUp)
+	from := time.Now()
+	time.Sleep(length)
+	to := time.Now()
+	time.Sleep(2 * time.Second) // what is on its way arrives
+	_ = cm.Disconnect(ctx)
+	mu.Lock()
+	defer mu.Unlock()
+	var ms []float64
+	lost := 0
+	for symbol, ts := range trades {
+		ts = within(ts, from, to)
+		lastIDs(b, u.Addrs().Simulator, symbol, ts)
+		cs, next := candles[symbol], 0
+		for _, t := range ts {
+			for next < len(cs) && cs[next].lastID < t.lastID {
+				next++
+			}
+			if next == len(cs) {
+				lost++
+				continue
+			}
+			ms = append(ms, float64(cs[next].at.Sub(t.at).Microseconds())/1000)
+		}
+	}
+	if len(ms) == 0 {
+		b.Fatal("no trade arrived")
+	}
+	slices.Sort(ms)
+	at := func(q float64) float64 { return ms[int(q*float64(len(ms)-1))] }
+	b.ReportMetric(float64(len(ms)+lost)/length.Seconds(), "trades/s")
+	b.ReportMetric(at(0.5), "p50-ms")
+	b.ReportMetric(at(0.99), "p99-ms")
+	b.ReportMetric(at(0.999), "p99.9-ms")
+	b.ReportMetric(float64(lost), "lost")
+	b.ReportMetric(0, "ns/op")
+}
+
+func within(ts []sent, from, to time.Time) []sent {
+	ts = slices.DeleteFunc(ts, func(t sent) bool { return t.at.Before(from) || t.at.After(to) })
+	return slices.CompactFunc(ts, func(a, b sent) bool { return a.aggID == b.aggID })
+}
+
+// lastTrade finds "L" in a candle.
+func lastTrade(payload []byte) int64 {
+	i := bytes.LastIndex(payload, []byte(`"L":`))
+	rest := payload[i+4:]
+	n := bytes.IndexByte(rest, ',')
+	if i < 0 || n < 0 {
+		return 0
+	}
+	id, err := strconv.ParseInt(string(rest[:n]), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return id
+}
+
+// lastIDs asks the simulator for the last single trade of each aggregate.
+func lastIDs(b *testing.B, base, symbol string, ts []sent) {
+	b.Helper()
+	for i := 0; i < len(ts); {
+		res, err := http.Get(fmt.Sprintf("%s/api/v3/aggTrades?symbol=%s&fromId=%d&limit=1000", base, symbol, ts[i].aggID))
+		if err != nil {
+			b.Fatal(err)
+		}
+		var rows []struct {
+			A     int64 `json:"a"`
+			L     int64 `json:"l"`
+			M     bool  `json:"m"`
+			Match bool  `json:"M"`
+		}
+		err = json.NewDecoder(res.Body).Decode(&rows)
+		res.Body.Close()
+		if err != nil || len(rows) == 0 {
+			b.Fatalf("aggTrades of %s from %d: %d rows, %v", symbol, ts[i].aggID, len(rows), err)
+		}
+		for _, r := range rows {
+			if i < len(ts) && ts[i].aggID == r.A {
+				ts[i].lastID = r.L
+				i++
+			}
+		}
+	}
+}

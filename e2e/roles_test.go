@@ -1,0 +1,66 @@
+package e2e
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tickcast/tickcast/kafka/embedded"
+)
+
+// Each role runs in a process of its own, from a file of its own; the edge is fed over MQTT by a bridge with a password.
+func TestRolesAloneWithARemoteEdge(t *testing.T) {
+	t.Parallel()
+	k, err := embedded.New(embedded.Config{Listen: "127.0.0.1:0"}, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { k.Run(ctx); close(done) }()
+	t.Cleanup(func() { cancel(); <-done })
+
+	topics := func(verb string) (string, error) {
+		out, err := exec.Command(binary, "topics", verb, "--form", "embedded", "--brokers", k.Addr()).CombinedOutput()
+		return string(out), err
+	}
+	if out, err := topics("check"); err == nil || !strings.Contains(out, "push.candles: topic is absent, want present") {
+		t.Fatalf("check before apply: %v\n%s", err, out)
+	}
+	if out, err := topics("apply"); err != nil {
+		t.Fatalf("apply: %v\n%s", err, out)
+	}
+	if out, err := topics("check"); err != nil {
+		t.Fatalf("check after apply: %v\n%s", err, out)
+	}
+
+	const secret = "correct-horse-battery"
+	env := []string{"TICKCAST_BRIDGE_PASSWORD=" + secret}
+	kafka := `kafka: {brokers: "` + k.Addr() + `"}`
+	role := func(name, config string) *process {
+		return launch(t, env, name, "-c", writeFile(t, name+".yaml", config))
+	}
+	edge := role("broker", `broker: {tcp: "127.0.0.1:0", websocket: "127.0.0.1:0", await_publisher: true, publishers: [{user: bridge, password_env: TICKCAST_BRIDGE_PASSWORD}]}`)
+	address := "mqtt://" + edge.find(`msg=edge role=broker mqtt=(\S+)`)[1]
+	exchange := role("simexchange", `simulator: {listen: "127.0.0.1:0", market: {rate: 20}}`).find(`url=(http://\S+)`)[1]
+	role("compute", "form: embedded\ncompute: {"+kafka+"}")
+	role("ingest", "form: embedded\n"+kafka+"\ningest: {simulated: true, binance: {rest_url: "+exchange+", ws_url: ws"+strings.TrimPrefix(exchange, "http")+"}}")
+	bridge := role("bridge", "form: embedded\nbridge: {"+kafka+", remote: {url: "+address+", username: bridge, password_env: TICKCAST_BRIDGE_PASSWORD}}")
+	bridge.find("connected to the edge")
+
+	c := subscribe(t, address, "candle/1s/+", "candle/1m/+/closed", "status/#")
+	for _, contract := range []string{"BTCUSDT", "ETHUSDT", "SOLUSDT"} {
+		c.wait("a live candle of "+contract, 60*time.Second, func(m message) bool { return m.topic == "candle/1s/"+contract && !m.retained && m.Count > 0 })
+		c.wait("the clock of "+contract, 30*time.Second, func(m message) bool { return m.topic == "status/"+contract+"/clock" && m.State == "live" })
+	}
+	c.noStepBack()
+	for _, p := range []*process{edge, bridge} {
+		if strings.Contains(p.output(), secret) {
+			t.Error("the password is in the log")
+		}
+	}
+}
