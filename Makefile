@@ -1,0 +1,73 @@
+# Two commands set everything up on a fresh machine: `make run` and `make test`. `make help` lists the others.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+BIN     := bin/tickcast
+GO_SRC  := $(shell find . -name '*.go' -not -path '*/node_modules/*') go.mod go.sum topics.yaml $(wildcard configs/*.yaml)
+WEB_SRC := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*')
+TOOLS   := $(CURDIR)/bin/tools
+NPM_CI  := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+DEPGUARD    := github.com/OpenPeeDeeP/depguard/v2/cmd/depguard@v2.3.0
+
+.PHONY: help run build test check lint race e2e interop bench clean
+
+help: ## This list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+run: build ## Build what is needed and start everything: page on 8080, MQTT on 1883, WebSocket on 8083 (ARGS="--venue binance" is live)
+	$(BIN) up $(ARGS)
+
+build: $(BIN) ## Build bin/tickcast with the page in it
+
+$(BIN): $(GO_SRC) web/dist/index.html
+	@deploy/need.sh build
+	CGO_ENABLED=1 go build -trimpath -ldflags "-X main.version=$(VERSION)" -o $@ ./cmd/tickcast
+
+web/dist/index.html: $(WEB_SRC)
+	@deploy/need.sh build
+	cd web && $(NPM_CI) && npm run --silent build
+	@touch $@
+
+test: ## Every test: checks, race detector, third-party clients, the page in a browser (installs what they need)
+	@deploy/need.sh test
+	$(MAKE) check interop e2e
+
+check: lint race ## What needs no other program than Go and Node: format, vet, linters, unit tests with -race
+
+lint: $(TOOLS)/staticcheck $(TOOLS)/depguard web/dist/index.html ## gofmt, vet, staticcheck, boundaries between packages
+	@out=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); test -z "$$out" || { echo "gofmt: $$out"; exit 1; }
+	go vet ./...
+	$(TOOLS)/staticcheck ./...
+	$(TOOLS)/depguard ./...
+
+$(TOOLS)/staticcheck:
+	GOBIN=$(TOOLS) go install $(STATICCHECK)
+
+$(TOOLS)/depguard:
+	GOBIN=$(TOOLS) go install $(DEPGUARD)
+
+race: web/dist/index.html ## Go tests with the race detector, page tests
+	go test -race -timeout 20m ./...
+	cd web && npm run --silent typecheck && npm test --silent
+
+interop: build simexchange/clients/node_modules broker/clients/node_modules ## Third-party clients against the simulator and the edge
+	TICKCAST_REQUIRE=1 go test -timeout 10m -run 'ThirdParty|Interop' ./simexchange/... ./broker/...
+
+%/node_modules: %/package-lock.json
+	cd $* && $(NPM_CI)
+	@touch $@
+
+e2e: build ## The page in headless Chromium, against the whole system
+	TICKCAST_REQUIRE=1 go test -count=1 -timeout 10m -run 'Browser' ./e2e
+
+bench: web/dist/index.html ## Event to MQTT client, compute's trades per second on one core, the edge's cost per delivery
+	go test -run '^$$' -bench . -benchtime 2s -cpu 1 ./compute/candle
+	go test -run '^$$' -bench . -benchtime 1s ./broker
+	go test -run '^$$' -bench EventToClient/1000 -benchtime 1x ./e2e
+	go test -run '^$$' -bench EventToClient/5000 -benchtime 1x ./e2e
+
+clean: ## Remove what was built
+	rm -rf bin web/dist/assets web/dist/index.html web/node_modules simexchange/clients/node_modules broker/clients/node_modules

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# need.sh build|test: see that the programs a make target needs are there. Debian packages are installed where that is possible (as root, or with
+# sudo that asks for no password); what is missing otherwise is named with the way to get it.
+set -euo pipefail
+
+missing=()
+packages=()
+need() { # program, Debian package or "-", hint
+  command -v "$1" >/dev/null 2>&1 && return
+  if [ "$2" != - ]; then packages+=("$2"); fi
+  missing+=("$1: $3")
+}
+
+need go - "Go 1.26 or later, https://go.dev/dl/"
+need node - "Node.js 20 or later with npm, https://nodejs.org/"
+need npm - "comes with Node.js"
+need gcc gcc "the Kafka client is linked with cgo"
+if [ "${1:-build}" = test ]; then
+  need chromium chromium "the page is tested in it"
+  need mosquitto_sub mosquitto-clients "a third-party MQTT client that is tested against"
+fi
+
+if [ ${#packages[@]} -gt 0 ] && command -v apt-get >/dev/null 2>&1; then
+  sudo=
+  if [ "$(id -u)" != 0 ]; then sudo="sudo -n"; fi
+  if [ -z "$sudo" ] || $sudo true 2>/dev/null; then
+    echo "installing Debian packages: ${packages[*]}" >&2
+    $sudo apt-get update -qq >/dev/null
+    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+    exec "$0" "$@"
+  fi
+fi
+
+if [ ${#missing[@]} -gt 0 ]; then
+  echo "make: these programs are missing:" >&2
+  printf '  %s\n' "${missing[@]}" >&2
+  if [ ${#packages[@]} -gt 0 ]; then echo "  on Debian or Ubuntu: apt-get install ${packages[*]}" >&2; fi
+  exit 1
+fi
