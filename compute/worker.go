@@ -252,7 +252,7 @@ func (w *worker) roundIfDue(now time.Time) error {
 	w.nextRound = now.Add(every)
 	offsets := map[string][]int64{}
 	for _, topic := range []string{catalog.PushCandles, catalog.PushClosed} {
-		ranges, err := w.reader.Ranges(topic) // what is queued lies behind: reading may begin before the round, never after
+		ranges, err := w.producer.Ranges(topic) // what is queued lies behind: reading may begin before the round, never after
 		if err != nil {
 			return err
 		}

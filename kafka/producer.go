@@ -97,15 +97,22 @@ func (p *Producer) Produce(ctx context.Context, topic string, key, value []byte,
 // Queued is the number of records that the cluster has not acknowledged yet.
 func (p *Producer) Queued() int { return p.p.Len() }
 
+// flushPoll is how often Flush looks. The driver's own flush waits for an event of delivery, of which there is none, and so takes its whole time-out.
+const flushPoll = 200 * time.Microsecond
+
 // Flush waits until every record is acknowledged; it returns an error with their number if ctx ends before.
 func (p *Producer) Flush(ctx context.Context) error {
-	for p.p.Flush(50) > 0 {
+	for p.p.Len() > 0 {
 		if ctx.Err() != nil {
 			return fmt.Errorf("flush to Kafka: %d records not acknowledged: %w", p.p.Len(), context.Cause(ctx))
 		}
+		time.Sleep(flushPoll)
 	}
 	return nil
 }
+
+// Ranges returns the range of each partition of a topic, by partition number. It does not wait behind fetches, as a reader's would.
+func (p *Producer) Ranges(topic string) ([]Range, error) { return ranges(p.p, topic) }
 
 // Close flushes for at most the given time and lets go of the connections.
 func (p *Producer) Close(wait time.Duration) error {

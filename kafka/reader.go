@@ -122,9 +122,17 @@ func (r *Reader) Poll(timeout time.Duration) (*Record, error) {
 // Range is what a partition holds: offsets from Low up to, but without, High.
 type Range struct{ Low, High int64 }
 
-// Ranges returns the range of each partition of a topic, by partition number.
-func (r *Reader) Ranges(topic string) ([]Range, error) {
-	md, err := r.c.GetMetadata(&topic, false, int(ConnectTimeout/time.Millisecond))
+// Ranges returns the range of each partition of a topic, by partition number. While partitions are assigned each question waits behind a fetch.
+func (r *Reader) Ranges(topic string) ([]Range, error) { return ranges(r.c, topic) }
+
+// asker is what the driver's producer and consumer have in common here.
+type asker interface {
+	GetMetadata(topic *string, allTopics bool, timeoutMs int) (*ck.Metadata, error)
+	QueryWatermarkOffsets(topic string, partition int32, timeoutMs int) (low, high int64, err error)
+}
+
+func ranges(c asker, topic string) ([]Range, error) {
+	md, err := c.GetMetadata(&topic, false, int(ConnectTimeout/time.Millisecond))
 	if err != nil {
 		return nil, fmt.Errorf("ask Kafka for topic %s: %w", topic, err)
 	}
@@ -134,7 +142,7 @@ func (r *Reader) Ranges(topic string) ([]Range, error) {
 	}
 	ranges := make([]Range, len(t.Partitions))
 	for i := range ranges {
-		low, high, err := r.c.QueryWatermarkOffsets(topic, int32(i), int(ConnectTimeout/time.Millisecond))
+		low, high, err := c.QueryWatermarkOffsets(topic, int32(i), int(ConnectTimeout/time.Millisecond))
 		if err != nil {
 			return nil, fmt.Errorf("ask Kafka for the offsets of %s partition %d: %w", topic, i, err)
 		}
