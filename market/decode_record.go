@@ -6,10 +6,10 @@ import (
 	"fmt"
 )
 
-// Decode reads one record into r, whose previous content is gone. Unknown fields are passed over, so that a newer writer does not stop an older reader;
+// Decode reads one record into r, whose previous content is gone; the room of its levels is used again. Unknown fields are passed over, so that a newer writer does not stop an older reader;
 // a record of another schema version, without one of its fields, or with an impossible value is an error that names the field.
 func (d *Decoder) Decode(b []byte, r *Record) error {
-	*r = Record{PriceScale: -1, QtyScale: -1}
+	*r = Record{PriceScale: -1, QtyScale: -1, Book: BookChange{Bids: r.Book.Bids[:0], Asks: r.Book.Asks[:0]}}
 	s := scanner{b: b}
 	if err := s.expect('{'); err != nil {
 		return err
@@ -68,6 +68,8 @@ const (
 	hasSeeds
 	hasFrom
 	hasTo
+	hasUpdates
+	hasLevels
 
 	hasEnvelope = hasVersion | hasKind | hasContract | hasSource | hasWriter | hasEpoch | hasSeq | hasEvent | hasQuality
 	hasTrade    = hasPrice | hasQty | hasMaker | hasAgg | hasFirst | hasLast
@@ -76,6 +78,7 @@ const (
 var needed = [...]fieldSet{
 	KindTrade: hasTrade, KindCorrection: hasTrade, KindBust: hasAgg, KindSeed: hasPeriod | hasOpenTime | hasBars | hasVolumes,
 	KindContract: hasTick | hasStep | hasSeeds, KindGap: hasFrom | hasTo, KindClock: 0, KindOpen: 0, KindQuality: 0,
+	KindSnapshot: hasUpdates | hasLevels, KindDiff: hasUpdates | hasLevels,
 }
 
 func (d *Decoder) field(s *scanner, key []byte, r *Record, seen *fieldSet) (err error) {
@@ -143,6 +146,16 @@ func (d *Decoder) field(s *scanner, key []byte, r *Record, seen *fieldSet) (err 
 		}
 		r.Trade.LastID, err = s.integer()
 		*seen |= hasLast
+	case "u0":
+		r.Book.FirstID, err = s.integer()
+	case "u":
+		r.Book.LastID, err = s.integer()
+		*seen |= hasUpdates
+	case "bids":
+		r.Book.Bids, err = s.levels(r.Book.Bids, &r.PriceScale, &r.QtyScale)
+	case "asks":
+		r.Book.Asks, err = s.levels(r.Book.Asks, &r.PriceScale, &r.QtyScale)
+		*seen |= hasLevels
 	default:
 		return d.rareField(s, string(key), r, seen)
 	}
@@ -211,6 +224,12 @@ func (d *Decoder) rareField(s *scanner, key string, r *Record, seen *fieldSet) (
 		spec.Contract.Quote, err = s.anyText()
 	case "periods":
 		spec.Contract.Period, err = s.periods()
+	case "books":
+		spec.Contract.Books, err = s.units()
+	case "depth":
+		var n int64
+		n, err = s.integer()
+		spec.Contract.Depth = int(n)
 	default:
 		_, err = s.raw()
 	}
@@ -253,6 +272,24 @@ func (s *scanner) unit() (Unit, error) {
 		return Unit{}, err
 	}
 	return ParseUnit(string(t))
+}
+
+func (s *scanner) units() ([]Unit, error) {
+	raw, err := s.raw()
+	if err != nil {
+		return nil, err
+	}
+	var texts []string
+	if err := json.Unmarshal(raw, &texts); err != nil || len(texts) == 0 {
+		return nil, err
+	}
+	us := make([]Unit, len(texts))
+	for i, t := range texts {
+		if us[i], err = ParseUnit(t); err != nil {
+			return nil, err
+		}
+	}
+	return us, nil
 }
 
 func (s *scanner) anyText() (v string, err error) {
@@ -324,9 +361,11 @@ func (r *Record) check(seen fieldSet) error {
 		}
 	case KindContract:
 		r.Spec.Contract.ID, r.Spec.Contract.Source = r.Contract, r.Source
-		if r.Spec.Seeds < 0 {
-			return fmt.Errorf("contract record: negative number of seeds")
+		if r.Spec.Seeds < 0 || r.Spec.Contract.Depth < 0 || r.Spec.Contract.Depth > MaxLevels {
+			return fmt.Errorf("contract record: number of seeds or depth is impossible")
 		}
+	case KindSnapshot, KindDiff:
+		return r.Book.check(r.Kind)
 	}
 	return nil
 }

@@ -8,7 +8,7 @@ import (
 // Kind says what a log record means.
 type Kind uint8
 
-// The kinds of records in a contract's log of trades.
+// The kinds of records in a contract's logs of trades and of books.
 const (
 	KindTrade      Kind = iota // one aggregate trade
 	KindCorrection             // replaces a trade by its aggregate id
@@ -19,9 +19,11 @@ const (
 	KindGap                    // ids that are known to be missing for good
 	KindQuality                // the feed's quality from here on
 	KindClock                  // every record with event time before EventMs is already written
+	KindSnapshot               // the whole order book
+	KindDiff                   // changes of the order book
 )
 
-var kindNames = [...]string{"trade", "correction", "bust", "seed", "contract", "open", "gap", "quality", "clock"}
+var kindNames = [...]string{"trade", "correction", "bust", "seed", "contract", "open", "gap", "quality", "clock", "snapshot", "diff"}
 
 func (k Kind) String() string {
 	if int(k) >= len(kindNames) {
@@ -42,13 +44,14 @@ type Record struct {
 	EventMs   int64
 	Quality   Quality
 
-	PriceScale int    // trade, correction, seed: decimals of the prices, as written
-	QtyScale   int    // trade, correction, seed: decimals of the quantities; quote amounts have the sum of both
-	Trade      Trade  // trade, correction; bust: AggID only
-	Seed       Candle // seed
-	Spec       Spec   // contract
-	GapFrom    int64  // gap: first missing aggregate id
-	GapTo      int64  // gap: last missing aggregate id
+	PriceScale int        // trade, correction, seed, snapshot, diff: decimals of the prices, as written; -1 where there is none
+	QtyScale   int        // trade, correction, seed, snapshot, diff: decimals of the quantities; quote amounts have the sum of both
+	Trade      Trade      // trade, correction; bust: AggID only
+	Seed       Candle     // seed
+	Spec       Spec       // contract
+	GapFrom    int64      // gap: first missing id
+	GapTo      int64      // gap: last missing id
+	Book       BookChange // snapshot, diff
 }
 
 // Spec is what a contract record says: all of the catalogue's entry that a computation depends on.
@@ -89,6 +92,8 @@ func (r *Record) AppendJSON(dst []byte) []byte {
 		dst = r.Seed.appendBars(dst, r.PriceScale, r.QtyScale)
 	case KindContract:
 		dst = r.Spec.appendJSON(dst)
+	case KindSnapshot, KindDiff:
+		dst = r.Book.appendJSON(dst, r.PriceScale, r.QtyScale)
 	case KindGap:
 		dst = appendInt(dst, `,"from":`, r.GapFrom)
 		dst = appendInt(dst, `,"to":`, r.GapTo)
@@ -127,7 +132,20 @@ func (s *Spec) appendJSON(dst []byte) []byte {
 		dst = append(dst, p.String()...)
 		dst = append(dst, '"')
 	}
-	dst = appendInt(dst, `],"seeds":`, int64(s.Seeds))
+	dst = append(dst, ']')
+	if len(s.Contract.Books) > 0 {
+		dst = append(dst, `,"books":[`...)
+		for i, u := range s.Contract.Books {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = append(dst, '"')
+			dst = append(dst, u.String()...)
+			dst = append(dst, '"')
+		}
+		dst = appendInt(dst, `],"depth":`, int64(s.Contract.Depth))
+	}
+	dst = appendInt(dst, `,"seeds":`, int64(s.Seeds))
 	dst = append(dst, `,"delisted":`...)
 	return strconv.AppendBool(dst, s.Delisted)
 }
