@@ -48,7 +48,7 @@ func BenchmarkEventToClient(b *testing.B) {
 }
 
 func eventToClient(b *testing.B, rate int, length time.Duration) {
-	const contracts, warmUp = 10, 5 * time.Second
+	const contracts, warmUp, patience = 10, 5 * time.Second, 2 * time.Minute
 	cfg := tickup.DefaultConfig()
 	cfg.DataDir, cfg.HTTP.Listen, cfg.Kafka.Listen, cfg.Broker.TCP, cfg.Broker.WebSocket = b.TempDir(), "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	var yaml strings.Builder
@@ -63,6 +63,7 @@ func eventToClient(b *testing.B, rate int, length time.Duration) {
 	cfg.Simulator.Market.Rate, cfg.Simulator.Market.Even, cfg.Simulator.Market.Backlog = float64(rate)/contracts, true, time.Minute
 	var mu sync.Mutex
 	trades, candles := map[string][]sent{}, map[string][]seen{}
+	newest := map[string]int64{} // event time of each contract's newest candle, ms
 	cfg.Simulator.OnSend = func(symbol string, aggID int64, at time.Time) {
 		mu.Lock()
 		trades[symbol] = append(trades[symbol], sent{aggID: aggID, at: at})
@@ -92,9 +93,10 @@ func eventToClient(b *testing.B, rate int, length time.Duration) {
 		ClientConfig: paho.ClientConfig{ClientID: "bench", OnPublishReceived: []func(paho.PublishReceived) (bool, error){func(p paho.PublishReceived) (bool, error) {
 			now := time.Now()
 			symbol := p.Packet.Topic[len("candle/1m/"):]
-			if id := lastTrade(p.Packet.Payload); id > 0 {
+			if id := number(p.Packet.Payload, `"L":`); id > 0 {
 				mu.Lock()
 				candles[symbol] = append(candles[symbol], seen{id, now})
+				newest[symbol] = number(p.Packet.Payload, `"ts":`)
 				mu.Unlock()
 			}
 			return true, nil
@@ -102,6 +104,23 @@ func eventToClient(b *testing.B, rate int, length time.Duration) {
 	})
 	if err != nil {
 		b.Fatal(err)
+	}
+	// The log's first minute is fetched over REST, within the exchange's limits: it is over when every contract's newest candle is of now.
+	for begun := time.Now(); ; time.Sleep(100 * time.Millisecond) {
+		mu.Lock()
+		n := 0
+		for _, at := range newest {
+			if time.Since(time.UnixMilli(at)) < time.Second {
+				n++
+			}
+		}
+		mu.Unlock()
+		if n == contracts {
+			break
+		}
+		if time.Since(begun) > patience {
+			b.Fatalf("%d of %d contracts are live after %s", n, contracts, patience)
+		}
 	}
 	time.Sleep(warmUp)
 	from := time.Now()
@@ -146,19 +165,18 @@ func within(ts []sent, from, to time.Time) []sent {
 	return slices.CompactFunc(ts, func(a, b sent) bool { return a.aggID == b.aggID })
 }
 
-// lastTrade finds "L" in a candle.
-func lastTrade(payload []byte) int64 {
-	i := bytes.LastIndex(payload, []byte(`"L":`))
-	rest := payload[i+4:]
+// number finds a candle's number; 0 if it is not there.
+func number(payload []byte, key string) int64 {
+	_, rest, found := bytes.Cut(payload, []byte(key))
 	n := bytes.IndexByte(rest, ',')
-	if i < 0 || n < 0 {
+	if !found || n < 0 {
 		return 0
 	}
-	id, err := strconv.ParseInt(string(rest[:n]), 10, 64)
+	v, err := strconv.ParseInt(string(rest[:n]), 10, 64)
 	if err != nil {
 		return 0
 	}
-	return id
+	return v
 }
 
 // lastIDs asks the simulator for the last single trade of each aggregate.

@@ -50,6 +50,8 @@ func (f *Feed) now(nowMs int64) (s market.FeedState, reason string, missing int6
 		return market.FeedGap, fmt.Sprintf("the source names trade %d, the log ends with %d", c.runLast, f.lastID()), -1
 	case f.catchUp:
 		return market.FeedRecovering, "connected; looking for trades that were missed", -1
+	case c.quality == market.QualityStale:
+		return market.FeedSynced, fmt.Sprintf("nothing has proved the market's time for %d ms", f.cfg.StaleMs), -1
 	}
 	return market.FeedSynced, f.status.gapReason, 0
 }
