@@ -17,6 +17,9 @@ import (
 	"github.com/tickcast/tickcast/market"
 )
 
+// patience is how long a test waits for what must come.
+const patience = 60 * time.Second
+
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
 // recordingEdge keeps what it was given, and refuses what is not newer.
@@ -49,7 +52,7 @@ func (e *recordingEdge) Publish(m catalog.Message) bool {
 // wait returns the first message that pred takes, among those before and those to come.
 func (e *recordingEdge) wait(t *testing.T, what string, pred func(catalog.Message) bool) catalog.Message {
 	t.Helper()
-	deadline := time.After(15 * time.Second)
+	deadline := time.After(patience)
 	for {
 		e.mu.Lock()
 		for _, m := range e.all {
@@ -168,7 +171,7 @@ func awaitReady(t *testing.T, b *Bridge) {
 	t.Helper()
 	select {
 	case <-b.Ready():
-	case <-time.After(15 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the bridge did not become ready")
 	}
 }
