@@ -88,7 +88,7 @@ func (w *worker) take(e *binance.Event) {
 	case binance.EventTrade:
 		w.feed.Trade(now, e.Conn, &e.Trade)
 	case binance.EventWitness:
-		w.feed.Witness(now, e.Witness)
+		w.feed.Witness(now, e.Conn, e.Witness, e.Trade.Raw)
 	case binance.EventMalformed:
 		w.feed.Malformed(now, e.Conn, e.Channel, e.Reason, e.Detail, e.Trade.Raw)
 	case binance.EventUp:

@@ -12,7 +12,7 @@ import (
 // Limits of what a record can ask for, so that a poisoned one costs nothing.
 const (
 	maxSeeds   = 20_000
-	maxJumpMs  = 72 * market.HourMs                      // the log's retention: after a longer outage a seed block begins anew
+	maxJumpMs  = market.MaxClockJumpMs                   // after a longer outage a seed block begins anew
 	minEventMs = 31 * market.DayMs                       // before it, weeks and months would open before 1970
 	maxEventMs = 253402300800000                         // year 10000
 	keptMs     = 10 * market.MinuteMs                    // trades and 1s candles, in whole minutes

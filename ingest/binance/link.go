@@ -216,7 +216,7 @@ func (l *link) witness(symbol, stream string, e *binance.WsKlineEvent, raw []byt
 		return l.malformed(symbol, stream, feed.ReasonBadKline, fmt.Sprintf("%.10q from %d to %d, %d trades, last %d", k.Interval, k.StartTime, k.EndTime, k.TradeNum, k.LastTradeID), raw, now)
 	}
 	return l.group.sink.Deliver(Event{Kind: EventWitness, Symbol: symbol, Conn: l.id, ReceivedMs: now, Witness: feed.Witness{
-		OpenMs: k.StartTime, CloseMs: k.EndTime, EventMs: e.Time, Trades: k.TradeNum, LastID: k.LastTradeID, Closed: k.IsFinal}})
+		OpenMs: k.StartTime, CloseMs: k.EndTime, EventMs: e.Time, Trades: k.TradeNum, LastID: k.LastTradeID, Closed: k.IsFinal}, Trade: feed.RawTrade{Raw: raw}})
 }
 
 func (l *link) malformed(symbol, stream, reason, detail string, raw []byte, now int64) bool {

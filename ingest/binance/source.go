@@ -124,7 +124,7 @@ type Event struct {
 	Symbol     string // of the stream, upper case; the trade has its own
 	Conn       int64
 	ReceivedMs int64
-	Trade      feed.RawTrade
+	Trade      feed.RawTrade // of the other kinds of frames: Raw only
 	Witness    feed.Witness
 	Channel    string
 	Reason     string

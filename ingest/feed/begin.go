@@ -255,7 +255,12 @@ func nextDay(ms int64) int64 { return market.Period1d.NextMs(market.Period1d.Ope
 func (f *Feed) crossesDay(ms int64) bool { return f.day.nextMs > 0 && ms >= f.day.nextMs }
 
 // holdForDay closes the day with the clock record x and lets trades wait for its kline.
+// After an outage longer than the log is kept the log begins anew instead: who reads it does not follow so far a jump.
 func (f *Feed) holdForDay(nowMs, x int64) {
+	if end := max(f.clock.x, f.maxMs); end > 0 && x-market.Period1s.OpenMs(end) > market.MaxClockJumpMs {
+		f.newEpoch(nowMs, fmt.Sprintf("the log ends at %s, the source goes on at %s", clockText(end), clockText(x)))
+		return
+	}
 	f.writeClock(nowMs, x)
 	d := &f.day
 	d.beforeMs = market.Period1d.OpenMs(x)

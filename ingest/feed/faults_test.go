@@ -25,6 +25,25 @@ func TestTheLogIsTheMarketWhateverTheExchangeDoes(t *testing.T) {
 	}
 }
 
+// TestTradesThatAreHeldBackAreBounded: a wrong id, ahead of all others, must not open the buffer for what comes after it.
+func TestTradesThatAreHeldBackAreBounded(t *testing.T) {
+	t.Parallel()
+	s := newStage()
+	s.feed.Start(s.nowMs, nil)
+	s.feed.ConnUp(s.nowMs, 1)
+	send := func(id int64) {
+		raw := s.frame(id)
+		s.feed.Trade(s.nowMs, 1, &raw)
+	}
+	send(1 << 50)
+	for id := int64(1); id <= 20; id++ { // the log's beginning is not known yet: all are held
+		send(id)
+	}
+	if n := s.feed.Counts.Refused; n != int64(21-s.cfg.MaxHeld) {
+		t.Errorf("%d of 21 trades were refused, at most %d may be held", n, s.cfg.MaxHeld)
+	}
+}
+
 type event struct {
 	atMs int64
 	do   func()
@@ -185,7 +204,7 @@ func (w *world) run(t *testing.T) {
 		w.after(second+1002-w.nowMs, func() {
 			w.send(func() {
 				k.EventMs = w.nowMs
-				w.feed.Witness(w.nowMs, k)
+				w.feed.Witness(w.nowMs, 1, k, nil)
 			})
 		})
 	}

@@ -156,7 +156,7 @@ func (f *Feed) hold(nowMs int64, t written) {
 		f.Counts.Duplicates++
 		return
 	}
-	if f.held.len() >= f.cfg.MaxHeld && (f.held.empty() || t.trade.AggID > f.held.max()) {
+	if f.held.len() >= f.cfg.MaxHeld && t.trade.AggID > f.held.max() {
 		f.Counts.Refused++
 		return
 	}
@@ -166,13 +166,22 @@ func (f *Feed) hold(nowMs int64, t written) {
 			f.quarantine(nowMs, 0, "aggTrade", ReasonDupConflict, fmt.Sprintf("trade %d came twice with different content", t.trade.AggID), nil)
 		}
 	}
+	if f.held.len() > f.cfg.MaxHeld {
+		f.held.dropNewest()
+		f.Counts.Refused++
+	}
 }
 
 // Witness takes a kline frame of one second: it names the last trade of that second and so tells whether ours are complete.
-func (f *Feed) Witness(nowMs int64, w Witness) {
+// raw is the frame, for quarantine.
+func (f *Feed) Witness(nowMs, conn int64, w Witness, raw []byte) {
 	f.source.frame(nowMs, w.EventMs, f.cfg.FutureMs)
 	if w.Closed {
-		f.clock.witness(nowMs, w)
+		if detail := f.checkWitness(nowMs, &w); detail != "" {
+			f.quarantine(nowMs, conn, "kline", ReasonFutureTime, detail, &RawTrade{Raw: raw})
+		} else {
+			f.clock.witness(w)
+		}
 	}
 	f.step(nowMs)
 }

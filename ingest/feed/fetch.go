@@ -138,7 +138,9 @@ func (f *Feed) fill(nowMs int64, a *Answer) {
 	before := f.next
 	alone := f.held.empty() && !f.catchUp && len(f.conns) > 0
 	f.takeRows(nowMs, a.Trades)
-	f.drain(nowMs)
+	if f.drain(nowMs); f.phase != phaseFollow {
+		return // the log began anew
+	}
 	progress := f.next > before
 	firstMs := int64(0)
 	for i := range a.Trades {

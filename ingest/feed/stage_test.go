@@ -45,7 +45,7 @@ func (s *stage) do(w []string) (err error) {
 				s.take()
 			}
 		}
-	case "kline": // kline 3: the closed kline of the second that begins at 3, as the market has it
+	case "kline": // kline 3 [E=2] [L=1007]: the closed kline of the second that begins at 3, as the market has it; E: the frame's time, L: a last trade
 		err = s.kline(w[1:])
 	case "answer": // answer [lag=2] [hole=5] [bad=6] [tombstone=7]: what REST says to the oldest request; answer error
 		err = s.answer(w[1:])
@@ -140,13 +140,23 @@ func (s *stage) kline(w []string) error {
 		return err
 	}
 	k := feed.Witness{OpenMs: open, CloseMs: open + 999, EventMs: s.nowMs, LastID: -1, Closed: true}
+	for _, word := range w[1:] {
+		switch key, v, _ := strings.Cut(word, "="); key {
+		case "E":
+			if k.EventMs, err = seconds(v); err != nil {
+				return err
+			}
+		case "L":
+			k.Trades, k.LastID = 1, number(v)
+		}
+	}
 	for _, t := range s.market {
 		if t.TradeMs >= open && t.TradeMs < open+1000 {
 			k.Trades += t.LastID - t.FirstID + 1
 			k.LastID = max(k.LastID, t.LastID)
 		}
 	}
-	s.feed.Witness(s.nowMs, k)
+	s.feed.Witness(s.nowMs, 1, k, nil)
 	s.take()
 	return nil
 }
