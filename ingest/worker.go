@@ -107,15 +107,7 @@ func (w *worker) flush(ctx context.Context, src *binance.Source, fetches *sync.W
 		}
 	}
 	for _, r := range out.Requests {
-		fetches.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, w.cfg.Binance.RestTimeout*3) // seeds are three requests
-			defer cancel()
-			a := src.Fetch(ctx, w.contract.Symbol, r)
-			select {
-			case w.answers <- a:
-			case <-ctx.Done():
-			}
-		})
+		fetches.Go(func() { w.fetch(ctx, src, r) })
 	}
 	for _, q := range out.Quarantined {
 		w.quarantine.keep(w.log, w.logger, q)
@@ -138,6 +130,17 @@ func (w *worker) flush(ctx context.Context, src *binance.Source, fetches *sync.W
 	w.last.State, w.last.LastID, w.last.Counts = w.feed.State(), w.feed.LastID(), w.feed.Counts
 	w.mu.Unlock()
 	return nil
+}
+
+// fetch carries a request out and answers it in any case: a feed asks for nothing else before.
+func (w *worker) fetch(ctx context.Context, src *binance.Source, r feed.Request) {
+	limit, cancel := context.WithTimeout(ctx, 5*w.cfg.Binance.RestTimeout) // seeds are four requests
+	defer cancel()
+	a := src.Fetch(limit, w.contract.Symbol, r)
+	select {
+	case w.answers <- a:
+	case <-ctx.Done():
+	}
 }
 
 func (w *worker) report() Feed {

@@ -1,7 +1,10 @@
 package binance
 
 import (
+	"context"
+	"errors"
 	"log/slog"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -87,7 +90,7 @@ func TestFramesBecomeEvents(t *testing.T) {
 			if len(sink.got) != 1 || sink.got[0].Kind != c.kind || sink.got[0].Reason != c.reason || sink.got[0].Conn != 7 {
 				t.Fatalf("events: %+v", sink.got)
 			}
-			if e := sink.got[0]; c.kind == EventMalformed && string(e.Trade.Raw) != c.frame {
+			if e := sink.got[0]; string(e.Trade.Raw) != c.frame {
 				t.Errorf("the frame's bytes are not kept: %q", e.Trade.Raw)
 			}
 			switch e := sink.got[0]; c.kind {
@@ -104,6 +107,26 @@ func TestFramesBecomeEvents(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestADialThatIsNotAnsweredIsGivenUp(t *testing.T) {
+	t.Parallel()
+	mute, err := net.Listen("tcp", "127.0.0.1:0") // the kernel takes connections, nobody answers the handshake
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close()
+	cfg := DefaultConfig()
+	cfg.WsURL, cfg.FirstFrame = "ws://"+mute.Addr().String(), 50*time.Millisecond
+	src, err := New(cfg, []string{"BTCUSDT"}, &events{}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if _, err := src.groups[0].dial(ctx); !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+		t.Errorf("dial: %v", err)
 	}
 }
 

@@ -30,7 +30,7 @@ type Config struct {
 
 	SymbolsPerConnection int           `yaml:"symbols_per_connection"` // two streams each; Binance allows 1024 streams
 	Silence              time.Duration `yaml:"silence"`                // a connection without a frame for so long is dead: 1s klines come every second
-	FirstFrame           time.Duration `yaml:"first_frame"`            // a new connection must deliver within
+	FirstFrame           time.Duration `yaml:"first_frame"`            // a dial must succeed within, and then the new connection deliver
 	Lifetime             time.Duration `yaml:"lifetime"`               // a connection is replaced before Binance cuts it at 24 h
 	BackoffMin           time.Duration `yaml:"backoff_min"`            // between dials: full jitter below min * 2^failures, at most max
 	BackoffMax           time.Duration `yaml:"backoff_max"`
