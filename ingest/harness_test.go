@@ -35,7 +35,7 @@ func (l *memLog) change() {
 	l.changed = make(chan struct{})
 }
 
-func (l *memLog) Append(r market.Record) error {
+func (l *memLog) Append(_ context.Context, r market.Record) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.appended = append(l.appended, time.Now())
@@ -51,7 +51,11 @@ func (l *memLog) Tail(_ context.Context, contract string) (ingest.Tail, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	all := l.records[contract]
-	return ingest.Tail{Records: append([]market.Record(nil), all[max(0, len(all)-3000):]...)}, nil
+	writer := time.Now().UnixMilli()
+	for i := range all {
+		writer = max(writer, all[i].Writer+1)
+	}
+	return ingest.Tail{Writer: writer, Records: append([]market.Record(nil), all[max(0, len(all)-3000):]...)}, nil
 }
 
 func (l *memLog) Quarantine(q ingest.Quarantined) error {

@@ -22,6 +22,7 @@ type Quarantined = feed.Quarantined
 
 // Tail holds the newest records of one contract's log.
 type Tail struct {
+	Writer int64 // the id of the writer that has the log now: greater than all before it
 	// Records are the newest records, oldest first, at least back to the last trade; where the newest record is a seed, also back to the contract record
 	// that announced it. A contract record, if there is one among them, is compared with the catalogue. Empty: there is no log, or none with a trade
 	// within reach; then the log begins again with a new epoch and seeds, which is always safe.
@@ -30,10 +31,12 @@ type Tail struct {
 
 // Log is where records go. Implementations must be safe for several goroutines; one contract's records come from one goroutine at a time.
 type Log interface {
-	// Append adds a record behind all that this process appended for the same contract, and does not wait for the disk. The record is the log's only
-	// until Append returns. An error, also one that belongs to an earlier record, is fatal for the writer: ingest stops, because a hole would follow.
-	Append(rec market.Record) error
-	// Tail reads the end of a contract's log as it is when the call begins. It is called once per contract, before the first Append.
+	// Append adds a record behind all that this process appended for the same contract, and does not wait for the disk; where there is no room it waits until
+	// ctx ends. The record is the log's only until Append returns. An error, also one that belongs to an earlier record, is fatal for the writer: ingest
+	// stops, because a hole would follow.
+	Append(ctx context.Context, rec market.Record) error
+	// Tail shuts out the contract's earlier writers, so that nothing they still write counts, and then reads the end of the log. It is called once per
+	// contract, before the first Append.
 	Tail(ctx context.Context, contract string) (Tail, error)
 	// Quarantine keeps a piece of data apart. It does not wait; an error is logged and does not stop anything.
 	Quarantine(q Quarantined) error

@@ -52,7 +52,7 @@ func (w *worker) run(ctx context.Context, src *binance.Source) error {
 	}
 	var fetches sync.WaitGroup
 	defer fetches.Wait()
-	w.feed.Start(w.now(), tail.Records)
+	w.feed.Start(w.now(), tail.Writer, tail.Records)
 	wake := time.NewTimer(0)
 	defer wake.Stop()
 	var armed int64 // when wake fires
@@ -102,7 +102,7 @@ func (w *worker) take(e *binance.Event) {
 func (w *worker) flush(ctx context.Context, src *binance.Source, fetches *sync.WaitGroup) error {
 	out := w.feed.Take()
 	for i := range out.Records {
-		if err := w.log.Append(out.Records[i]); err != nil {
+		if err := w.log.Append(ctx, out.Records[i]); err != nil {
 			return fmt.Errorf("append to the log of %s: %w", w.contract.ID, err)
 		}
 	}

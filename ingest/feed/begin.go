@@ -57,11 +57,11 @@ func readTail(records []market.Record) tailState {
 	return t
 }
 
-// Start opens the log. tail holds the newest records of the contract's log, oldest first, at least back to the last trade
+// Start opens the log. writer is this writer's id, greater than all before it. tail holds the newest records of the contract's log, oldest first, at least back to the last trade
 // (and, where the newest record is a seed, back to its contract record); empty if there is no log.
-func (f *Feed) Start(nowMs int64, tail []market.Record) {
+func (f *Feed) Start(nowMs, writer int64, tail []market.Record) {
 	t := readTail(tail)
-	f.writer = max(nowMs, t.writer+1)
+	f.writer = writer
 	f.clock.at = nowMs
 	f.epoch = t.epoch
 	if why := f.foreign(&t); why != "" {

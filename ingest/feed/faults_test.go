@@ -29,7 +29,7 @@ func TestTheLogIsTheMarketWhateverTheExchangeDoes(t *testing.T) {
 func TestTradesThatAreHeldBackAreBounded(t *testing.T) {
 	t.Parallel()
 	s := newStage()
-	s.feed.Start(s.nowMs, nil)
+	s.feed.Start(s.nowMs, s.nowMs, nil)
 	s.feed.ConnUp(s.nowMs, 1)
 	send := func(id int64) {
 		raw := s.frame(id)
@@ -149,7 +149,7 @@ func (w *world) restart() {
 	w.life++
 	w.conn, w.asked = w.conn+1, nil
 	w.feed = feed.New(w.cfg, w.contract, true)
-	w.feed.Start(w.nowMs, w.log[max(0, len(w.log)-200):])
+	w.feed.Start(w.nowMs, w.writer(), w.log[max(0, len(w.log)-200):])
 	w.connect()
 }
 
@@ -212,7 +212,7 @@ func (w *world) run(t *testing.T) {
 		w.after(w.rnd.Int64N(150_000), w.restart)
 	}
 	w.after(end-begin-10_000, func() { w.bad = false })
-	w.feed.Start(w.nowMs, nil)
+	w.feed.Start(w.nowMs, w.nowMs, nil)
 	w.connect()
 	for steps := 0; w.nowMs < end+15_000; steps++ {
 		if steps > 2_000_000 {

@@ -21,7 +21,7 @@ func (s *stage) do(w []string) (err error) {
 	case "market": // market 1..20 0 0.1: what the exchange traded: ids, time of the first, distance
 		err = s.trade(w[1:])
 	case "start":
-		s.feed.Start(s.nowMs, nil)
+		s.feed.Start(s.nowMs, s.nowMs, nil)
 		s.take()
 	case "restart": // restart [keep=-2] [step=4] [live] [symbol=X]: a new process on the same log
 		err = s.restart(w[1:])
@@ -129,7 +129,7 @@ func (s *stage) restart(words []string) error {
 	s.log = s.log[:keep]
 	s.asked = nil
 	s.feed = feed.New(s.cfg, c, sim)
-	s.feed.Start(s.nowMs, s.log)
+	s.feed.Start(s.nowMs, s.writer(), s.log)
 	s.take()
 	return nil
 }
@@ -159,6 +159,15 @@ func (s *stage) kline(w []string) error {
 	s.feed.Witness(s.nowMs, 1, k, nil)
 	s.take()
 	return nil
+}
+
+// writer is the id of a new writer.
+func (s *stage) writer() int64 {
+	id := s.nowMs
+	for i := range s.log {
+		id = max(id, s.log[i].Writer+1)
+	}
+	return id
 }
 
 // answer plays REST for the oldest request.

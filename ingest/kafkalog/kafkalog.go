@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -28,6 +29,7 @@ type Log struct {
 
 	mu       sync.Mutex
 	statuses map[string]market.Status // the newest of each key, said again while the embedded form would forget it
+	unsent   atomic.Bool              // one of them found no room
 }
 
 // statusAgain is how often each status is written again: well within the retention that the embedded form gives push.status.
@@ -53,8 +55,9 @@ func (l *Log) Run(ctx context.Context) error {
 	defer cancel()
 	producer := make(chan error, 1)
 	go func() { producer <- l.producer.Run(ctx) }()
-	tick := time.NewTicker(statusAgain)
+	tick, retry := time.NewTicker(statusAgain), time.NewTicker(time.Second)
 	defer tick.Stop()
+	defer retry.Stop()
 	for {
 		select {
 		case err := <-producer:
@@ -65,6 +68,10 @@ func (l *Log) Run(ctx context.Context) error {
 			return err
 		case <-tick.C:
 			l.repeatStatuses()
+		case <-retry.C:
+			if l.unsent.Swap(false) {
+				l.repeatStatuses()
+			}
 		}
 	}
 }
@@ -73,14 +80,14 @@ func (l *Log) Run(ctx context.Context) error {
 func (l *Log) Close(wait time.Duration) error { return l.producer.Close(wait) }
 
 // Append implements ingest.Log.
-func (l *Log) Append(rec market.Record) error {
+func (l *Log) Append(ctx context.Context, rec market.Record) error {
 	buf := l.buffers.Get().(*[]byte)
 	defer l.buffers.Put(buf)
 	value := rec.AppendJSON((*buf)[:0])
 	*buf = value
 	var ver [market.VersionLen]byte
 	v := rec.Version()
-	return l.producer.Produce(context.Background(), catalog.MarketTrades, []byte(rec.Contract), value,
+	return l.producer.Produce(ctx, catalog.MarketTrades, []byte(rec.Contract), value,
 		kafka.Header{Key: "kind", Value: []byte(rec.Kind.String())}, kafka.Header{Key: catalog.VersionName, Value: v.Append(ver[:0])})
 }
 
@@ -108,7 +115,14 @@ func (l *Log) Quarantine(q ingest.Quarantined) error {
 	if err != nil {
 		return fmt.Errorf("encode quarantined data: %w", err)
 	}
-	return l.producer.Produce(context.Background(), catalog.MarketQuarantine, []byte(q.Source), b)
+	return l.producer.Produce(atOnce(), catalog.MarketQuarantine, []byte(q.Source), b)
+}
+
+// atOnce is for records that must not wait for room: where there is none, they are refused.
+func atOnce() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
 }
 
 // Status implements ingest.StatusWriter.
@@ -121,9 +135,12 @@ func (l *Log) Status(s market.Status) {
 
 func (l *Log) writeStatus(s market.Status) {
 	v := s.Version()
-	err := l.producer.Produce(context.Background(), catalog.PushStatus, []byte(catalog.StatusKey(s.Scope, s.Kind)), s.AppendJSON(nil),
+	err := l.producer.Produce(atOnce(), catalog.PushStatus, []byte(catalog.StatusKey(s.Scope, s.Kind)), s.AppendJSON(nil),
 		kafka.Header{Key: catalog.VersionName, Value: v.Bytes()})
-	if err != nil {
+	switch {
+	case errors.Is(err, context.Canceled): // there is no room: Run writes the newest of each key when there is
+		l.unsent.Store(true)
+	case err != nil:
 		select {
 		case l.failed <- err:
 		default:
@@ -146,52 +163,70 @@ func (l *Log) repeatStatuses() {
 // maxTail bounds what Tail returns: a seed block with its contract record is about 1,500 records.
 const maxTail = 5000
 
-// Tail implements ingest.Log: it reads the end of the contract's partition, and farther back while what it needs is not there.
+// Tail implements ingest.Log: it writes an open record, which shuts earlier writers out, and reads the end of the contract's log up to it: nothing that
+// counts can come between. The record's epoch and seq are 0, because they are found only now; that of the new writer's own first open is in the log's count.
 func (l *Log) Tail(ctx context.Context, contract string) (ingest.Tail, error) {
 	r, err := kafka.NewReader(l.cfg, kafka.ReaderOptions{Name: "ingest-tail"}, l.log)
 	if err != nil {
 		return ingest.Tail{}, err
 	}
 	defer r.Close()
-	ranges, err := r.Ranges(catalog.MarketTrades)
-	if err != nil {
-		return ingest.Tail{}, err
-	}
-	part := kafka.PartitionOf([]byte(contract), len(ranges))
-	rg := ranges[part]
-	for back := int64(4000); ; back *= 4 {
-		from := max(rg.Low, rg.High-back)
-		tail, err := l.read(ctx, r, contract, kafka.Position{Topic: catalog.MarketTrades, Partition: part, Offset: from}, rg.High)
+	for writer := time.Now().UnixMilli(); ; {
+		tail, err := l.tailBefore(ctx, r, contract, writer)
 		if err != nil {
 			return ingest.Tail{}, fmt.Errorf("read the log's tail of %s: %w", contract, err)
 		}
-		if from == rg.Low || enough(tail) {
-			return ingest.Tail{Records: tail}, nil
+		newest := writer
+		for i := range tail {
+			newest = max(newest, tail[i].Writer)
+		}
+		if newest == writer {
+			return ingest.Tail{Writer: writer, Records: tail}, nil
+		}
+		writer = newest + 1 // our clock is behind: that writer was not shut out
+	}
+}
+
+// tailBefore writes the open record of a writer and reads what lies before it, farther back while what is needed is not there.
+func (l *Log) tailBefore(ctx context.Context, r *kafka.Reader, contract string, writer int64) ([]market.Record, error) {
+	ranges, err := r.Ranges(catalog.MarketTrades)
+	if err != nil {
+		return nil, err
+	}
+	part := kafka.PartitionOf([]byte(contract), len(ranges))
+	rg := ranges[part]
+	fence := market.Record{Kind: market.KindOpen, Contract: contract, Writer: writer, EventMs: time.Now().UnixMilli()}
+	if c := l.cat.Contract(contract); c != nil {
+		fence.Source = c.Source
+	}
+	if err := l.Append(ctx, fence); err != nil {
+		return nil, err
+	}
+	for back := int64(4000); ; back *= 4 {
+		from := max(rg.Low, rg.High-back)
+		tail, err := l.read(ctx, r, kafka.Position{Topic: catalog.MarketTrades, Partition: part, Offset: from}, &fence)
+		if err != nil || from == rg.Low || enough(tail) {
+			return tail, err
 		}
 	}
 }
 
 // enough says whether a tail holds what ingest.Tail promises.
 func enough(rs []market.Record) bool {
-	if len(rs) == 0 {
-		return false
-	}
 	want := market.KindTrade
-	if rs[len(rs)-1].Kind == market.KindSeed {
-		want = market.KindContract
-	}
 	for i := len(rs) - 1; i >= 0; i-- {
 		if rs[i].Kind == want {
 			return true
+		}
+		if rs[i].Kind == market.KindSeed {
+			want = market.KindContract // also where a writer that came to nothing has opened the log since
 		}
 	}
 	return false
 }
 
-func (l *Log) read(ctx context.Context, r *kafka.Reader, contract string, from kafka.Position, end int64) ([]market.Record, error) {
-	if from.Offset >= end {
-		return nil, nil
-	}
+// read returns the contract's records from a position up to the fence.
+func (l *Log) read(ctx context.Context, r *kafka.Reader, from kafka.Position, fence *market.Record) ([]market.Record, error) {
 	if err := r.Assign([]kafka.Position{from}); err != nil {
 		return nil, err
 	}
@@ -213,16 +248,32 @@ func (l *Log) read(ctx context.Context, r *kafka.Reader, contract string, from k
 			continue
 		}
 		silent = time.Now()
-		if string(rec.Key) == contract {
-			var m market.Record
-			if err := dec.Decode(rec.Value, &m); err != nil {
-				l.log.Warn("unreadable record in the log", "topic", rec.Topic, "partition", rec.Partition, "offset", rec.Offset, "error", err)
-			} else if tail = append(tail, m); len(tail) > 2*maxTail {
-				tail = append(tail[:0], tail[len(tail)-maxTail:]...)
-			}
+		if string(rec.Key) != fence.Contract {
+			continue
 		}
-		if rec.Offset+1 >= end {
+		var m market.Record
+		if err := dec.Decode(rec.Value, &m); err != nil {
+			l.log.Warn("unreadable record in the log", "topic", rec.Topic, "partition", rec.Partition, "offset", rec.Offset, "error", err)
+			continue
+		}
+		tail = appendTail(tail, m)
+		if m.Kind == market.KindOpen && m.Writer == fence.Writer && m.Epoch == 0 {
 			return tail[max(0, len(tail)-maxTail):], nil
 		}
 	}
+}
+
+// appendTail appends a record to a tail. Of a run of clock or quality records the last one says it all: on a quiet market they would leave no room for
+// the last trade.
+func appendTail(tail []market.Record, m market.Record) []market.Record {
+	if n := len(tail); n > 0 && (m.Kind == market.KindClock || m.Kind == market.KindQuality) {
+		if last := &tail[n-1]; last.Kind == m.Kind && last.Writer == m.Writer && last.Epoch == m.Epoch && last.Seq < m.Seq {
+			*last = m
+			return tail
+		}
+	}
+	if tail = append(tail, m); len(tail) > 2*maxTail {
+		tail = append(tail[:0], tail[len(tail)-maxTail:]...)
+	}
+	return tail
 }

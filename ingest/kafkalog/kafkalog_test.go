@@ -1,0 +1,201 @@
+package kafkalog_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/tickcast/tickcast/catalog"
+	"github.com/tickcast/tickcast/ingest"
+	"github.com/tickcast/tickcast/ingest/kafkalog"
+	"github.com/tickcast/tickcast/kafka"
+	"github.com/tickcast/tickcast/kafka/embedded"
+	"github.com/tickcast/tickcast/market"
+)
+
+// cluster starts an embedded Kafka with the catalogue's topics.
+func cluster(t *testing.T) (kafka.Config, *catalog.Catalog) {
+	t.Helper()
+	cat, err := catalog.Load("", "", catalog.Embedded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := embedded.New(embedded.Config{Listen: "127.0.0.1:0"}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- k.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done })
+	cfg := kafka.Config{Brokers: k.Addr()}
+	admin, err := kafka.NewAdmin(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	if _, err := admin.Apply(ctx, kafka.Specs(cat), 1); err != nil {
+		t.Fatal(err)
+	}
+	return cfg, cat
+}
+
+func newLog(t *testing.T, cfg kafka.Config, cat *catalog.Catalog) *kafkalog.Log {
+	t.Helper()
+	l, err := kafkalog.New(cfg, cat, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(10 * time.Second); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+const contract = "BTCUSDT"
+
+// script writes records of one contract's log, with seq in order.
+type script struct {
+	t      *testing.T
+	log    *kafkalog.Log
+	writer int64
+	seq    int64
+}
+
+func (s *script) write(kind market.Kind, n int) {
+	s.t.Helper()
+	for range n {
+		s.seq++
+		r := market.Record{Kind: kind, Contract: contract, Source: "binance", Writer: s.writer, Epoch: 1000, Seq: s.seq, EventMs: 1_700_000_000_000 + s.seq, PriceScale: 2, QtyScale: 5,
+			Trade: market.Trade{Price: 1, Qty: 1, AggID: s.seq, FirstID: s.seq, LastID: s.seq}}
+		r.Spec.Contract.Tick, r.Spec.Contract.Step, r.Spec.Seeds = market.Unit{Scale: 2, Size: 1}, market.Unit{Scale: 5, Size: 1}, 3
+		r.Seed = market.Candle{Period: market.Period1m, OpenMs: 60_000 * s.seq, Open: 1, High: 1, Low: 1, Close: 1}
+		if err := s.log.Append(s.t.Context(), r); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// TestAnEarlierWriterIsShutOutBeforeTheTailIsRead: what an earlier writer, which does not know yet that it has a successor, writes after the tail was read
+// must not count: the successor gives the same sequence numbers to other records.
+func TestAnEarlierWriterIsShutOutBeforeTheTailIsRead(t *testing.T) {
+	t.Parallel()
+	cfg, cat := cluster(t)
+	old, next := newLog(t, cfg, cat), newLog(t, cfg, cat)
+	ahead := time.Now().Add(time.Hour).UnixMilli() // the earlier writer's clock may be ahead of ours
+	s := script{t: t, log: old, writer: ahead}
+	s.write(market.KindOpen, 1)
+	s.write(market.KindTrade, 10)
+	first, err := next.Tail(t.Context(), contract)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first.Writer <= ahead {
+		t.Errorf("writer %d after %d", first.Writer, ahead)
+	}
+	s.write(market.KindTrade, 5)
+	again, err := old.Tail(t.Context(), contract) // all that a reader sees
+	if err != nil {
+		t.Fatal(err)
+	}
+	var writer int64
+	var counts int
+	for _, r := range again.Records {
+		if r.Kind == market.KindOpen {
+			writer = max(writer, r.Writer)
+		}
+		if r.Kind == market.KindTrade && r.Writer >= writer {
+			counts++
+		}
+	}
+	if counts != 10 {
+		t.Errorf("%d trades count, want the ten that the new writer knows of", counts)
+	}
+}
+
+// TestTheTailReachesBackToWhatItNeeds on quiet markets, within a block of seeds, and after writers that came to nothing.
+func TestTheTailReachesBackToWhatItNeeds(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		write func(s *script)
+		want  market.Kind
+	}{
+		{"three hours without a trade", func(s *script) { s.write(market.KindTrade, 1); s.write(market.KindClock, 11_000) }, market.KindTrade},
+		{"a block of seeds that was cut short", func(s *script) {
+			s.write(market.KindContract, 1)
+			s.write(market.KindSeed, 2)
+			s.writer++
+			s.write(market.KindOpen, 1)
+		}, market.KindContract},
+		{"other contracts between", func(s *script) {
+			s.write(market.KindTrade, 1)
+			other := market.Record{Kind: market.KindClock, Contract: "ETHUSDT", Source: "binance", Epoch: 1, EventMs: 1}
+			for i := range 9000 { // the shipped catalogue may have both in one partition
+				other.Seq = int64(i)
+				if err := s.log.Append(s.t.Context(), other); err != nil {
+					s.t.Fatal(err)
+				}
+			}
+		}, market.KindTrade},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			cfg, cat := cluster(t)
+			l := newLog(t, cfg, cat)
+			s := script{t: t, log: l, writer: 1}
+			s.write(market.KindOpen, 1)
+			c.write(&s)
+			tail, err := l.Tail(t.Context(), contract)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := false
+			var seq int64
+			for _, r := range tail.Records {
+				found, seq = found || r.Kind == c.want, max(seq, r.Seq)
+			}
+			if !found || seq != s.seq {
+				t.Errorf("%d records up to seq %d, want %d and a %s record among them", len(tail.Records), seq, s.seq, c.want)
+			}
+		})
+	}
+}
+
+// TestAppendEndsWhenKafkaIsAway: a writer that waits for room must let the process stop, and reports must not wait at all.
+func TestAppendEndsWhenKafkaIsAway(t *testing.T) {
+	t.Parallel()
+	cat, err := catalog.Load("", "", catalog.Embedded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := embedded.New(embedded.Config{Listen: "127.0.0.1:0"}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := kafkalog.New(kafka.Config{Brokers: k.Addr()}, cat, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := k.Run(gone); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), time.Second)
+	defer stop()
+	r := market.Record{Kind: market.KindClock, Contract: contract, EventMs: 1}
+	for err == nil {
+		err = l.Append(ctx, r)
+	}
+	l.Status(market.Status{Scope: contract, Kind: "feed"})
+	if err := l.Quarantine(ingest.Quarantined{Source: "binance", Reason: "BAD_JSON"}); err == nil {
+		t.Error("quarantine found room")
+	}
+	if err := l.Close(time.Millisecond); err == nil {
+		t.Error("Close says that everything is in Kafka")
+	}
+}
