@@ -139,8 +139,8 @@ func (m *Machine) fence(r *market.Record) Verdict {
 	if r.Kind == market.KindOpen { // fences, and counts, but begins nothing: its writer need not know the epoch yet
 		m.block.drop()
 		m.opened = market.Version{Epoch: r.Epoch, Seq: r.Seq}
-		if r.Epoch == m.epoch {
-			m.seq = max(m.seq, r.Seq)
+		if r.Epoch == m.epoch && r.Seq > m.seq {
+			m.advanceSeq(r.Seq)
 		}
 		return Applied
 	}
@@ -155,13 +155,18 @@ func (m *Machine) fence(r *market.Record) Verdict {
 	if r.Seq <= m.seq {
 		return OldSeq
 	}
-	if m.hole = r.Seq != m.seq+1; m.hole {
-		m.Missing += r.Seq - m.seq - 1
+	m.advanceSeq(r.Seq)
+	return Applied
+}
+
+// advanceSeq takes a record's number, which is above the last; records between the two are lost.
+func (m *Machine) advanceSeq(seq int64) {
+	if m.hole = seq != m.seq+1; m.hole {
+		m.Missing += seq - m.seq - 1
 		m.block.drop()
 		m.fresh = false
 	}
-	m.seq = r.Seq
-	return Applied
+	m.seq = seq
 }
 
 // reset forgets all but what fences records.
