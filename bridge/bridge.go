@@ -147,11 +147,23 @@ func (f *forwarder) forward(rec *kafka.Record, now time.Time) {
 		return
 	}
 	f.publish(m)
-	if rec.Topic != catalog.PushCandles || now.UnixMilli()-rec.TimestampMs > clockLimit.Milliseconds() {
-		return // an old record says nothing about now
+	switch rec.Topic {
+	case catalog.PushStatus:
+		f.clocks.feed(rec.Key, rec.Value)
+	case catalog.PushCandles:
+		f.beat(rec, now)
 	}
-	if contract, p, err := catalog.ParseCandleKey(rec.Key); err == nil && p == market.Period1s {
-		if s, news := f.clocks.candle(contract, now); news {
+}
+
+// beat tells a contract's clock of its 1s candle.
+func (f *forwarder) beat(rec *kafka.Record, now time.Time) {
+	contract, p, err := catalog.ParseCandleKey(rec.Key)
+	switch {
+	case err != nil || p != market.Period1s:
+	case now.UnixMilli()-rec.TimestampMs > clockLimit.Milliseconds():
+		f.clocks.stored(contract, rec.Value)
+	default:
+		if s, news := f.clocks.candle(contract, rec.Value, now); news {
 			f.publish(s)
 		}
 	}

@@ -246,11 +246,11 @@ func TestSilentClockIsToldOnceAndItsReturnToo(t *testing.T) {
 		}
 		return strings.Join(s, ", ")
 	}
-	m, news := w.candle("BTCUSDT", now.Add(time.Second))
+	m, news := w.candle("BTCUSDT", nil, now.Add(time.Second))
 	if !news || states([]catalog.Message{m}) != "BTCUSDT live" || m.Topic != "status/BTCUSDT/clock" {
 		t.Fatalf("first candle: %v %+v", news, m)
 	}
-	if _, news = w.candle("BTCUSDT", now.Add(2*time.Second)); news {
+	if _, news = w.candle("BTCUSDT", nil, now.Add(2*time.Second)); news {
 		t.Fatal("the second candle is no news")
 	}
 	if got := states(w.silent(now.Add(3 * time.Second))); got != "ETHUSDT stale, SOLUSDT stale" {
@@ -262,8 +262,33 @@ func TestSilentClockIsToldOnceAndItsReturnToo(t *testing.T) {
 	if got := states(w.silent(now.Add(50 * time.Second))); got != "" {
 		t.Fatalf("said again: %q", got)
 	}
-	back, news := w.candle("BTCUSDT", now.Add(51*time.Second))
+	back, news := w.candle("BTCUSDT", nil, now.Add(51*time.Second))
 	if !news || states([]catalog.Message{back}) != "BTCUSDT live" || !m.Version.Less(back.Version) {
 		t.Fatalf("return: %v %+v", news, back)
+	}
+}
+
+func TestClockSaysThatItsSourceIsSimulated(t *testing.T) {
+	t.Parallel()
+	cat, err := catalog.Load("", "", catalog.Embedded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.UnixMilli(1_700_000_000_000)
+	w := newClockWatch(cat, now)
+	simulated := func(m catalog.Message) bool { return strings.Contains(string(m.Payload), `"sim":true`) }
+	m, _ := w.candle("BTCUSDT", []byte(`{"s":"BTCUSDT","sim":true}`), now)
+	if !simulated(m) {
+		t.Errorf("by its candle: %s", m.Payload)
+	}
+	w.feed([]byte(catalog.StatusKey("ETHUSDT", "feed")), []byte(`{"sim":true}`))
+	w.stored("SOLUSDT", []byte(`{"s":"SOLUSDT"}`))
+	for _, m := range w.silent(now.Add(time.Minute)) {
+		if got, want := simulated(m), !strings.Contains(m.Topic, "SOLUSDT"); got != want {
+			t.Errorf("simulated: %t, want %t: %s", got, want, m.Payload)
+		}
+	}
+	if m, _ = w.candle("BTCUSDT", []byte(`{"s":"BTCUSDT"}`), now.Add(time.Hour)); simulated(m) { // now live
+		t.Errorf("another source: %s", m.Payload)
 	}
 }
