@@ -82,7 +82,7 @@ func (m *Machine) writeClosed(b *bar) {
 		return
 	}
 	out := m.encode(b, b.Quality)
-	if m.live && !m.seeding {
+	if old := b.Period == p1s && b.OpenMs < m.advancing-keptMs; m.live && !m.seeding && !old {
 		out.Topic = Closed
 		m.emit(out)
 	}
