@@ -25,9 +25,10 @@ func TestConfigurationErrorsNameTheKey(t *testing.T) {
 		{`simulated: must be false, because https://data-api.binance.vision is Binance's own host`, func(c *ingest.Config) { c.Simulated = true }},
 		{`binance.ws_url: "https://data-stream.binance.vision" is not a URL such as wss://host`, func(c *ingest.Config) { c.Binance.WsURL = "https://data-stream.binance.vision" }},
 		{`binance.rest_url: "https://data-api.binance.vision/api" must end after the host`, func(c *ingest.Config) { c.Binance.RestURL += "/api" }},
-		{`binance.silence: must be above 0`, func(c *ingest.Config) { c.Binance.Silence = 0 }},
+		{`binance.silence: 5ns, must be at least 1ms`, func(c *ingest.Config) { c.Binance.Silence = 5 }},
+		{`clock_poll: 0s, must be at least 1ms`, func(c *ingest.Config) { c.ClockPoll = 0 }},
 		{`binance.backoff_max: must not be below backoff_min`, func(c *ingest.Config) { c.Binance.BackoffMax = time.Millisecond }},
-		{`feed.give_up: must be at least 1ms`, func(c *ingest.Config) { c.Feed.GiveUp = 0 }},
+		{`feed.give_up: 0s, must be at least 1ms`, func(c *ingest.Config) { c.Feed.GiveUp = 0 }},
 		{`queue: 3, must be at least 16`, func(c *ingest.Config) { c.Queue = 3 }},
 	} {
 		cfg := ingest.DefaultConfig()

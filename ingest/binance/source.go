@@ -69,8 +69,8 @@ func (c *Config) Validate() error {
 		v   time.Duration
 	}{{"silence", c.Silence}, {"first_frame", c.FirstFrame}, {"lifetime", c.Lifetime}, {"backoff_min", c.BackoffMin}, {"healthy", c.Healthy},
 		{"replace_min", c.ReplaceMin}, {"rest_timeout", c.RestTimeout}} {
-		if d.v <= 0 {
-			return fmt.Errorf("%s: must be above 0", d.key)
+		if d.v < time.Millisecond {
+			return fmt.Errorf("%s: %s, must be at least 1ms", d.key, d.v)
 		}
 	}
 	switch {
