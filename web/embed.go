@@ -26,8 +26,8 @@ type WS struct {
 // Contract is a catalogue entry as the page needs it.
 type Contract struct {
 	ID        string   `json:"id"`
-	Source    string   `json:"source"`    // a venue, or "engine"
-	Simulated bool     `json:"simulated"` // the source is a simulator
+	Source    string   `json:"source"`              // a venue, or "engine"
+	Simulated *bool    `json:"simulated,omitempty"` // the source is a simulator; nil: its messages will tell
 	Base      string   `json:"base"`
 	Quote     string   `json:"quote"`
 	Tick      string   `json:"tick"` // a decimal, such as "0.01"

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/tickcast/tickcast/catalog"
 )
 
 var built = fstest.MapFS{
@@ -23,7 +25,7 @@ var app = App{
 	Version: "v1",
 	WS:      WS{Port: 8083, Path: "/mqtt"},
 	Contracts: []Contract{{
-		ID: "BTCUSDT", Source: "binance", Simulated: true, Base: "BTC", Quote: "USDT", Tick: "0.01", Step: "0.00001", Periods: []string{"1s", "1m"},
+		ID: "BTCUSDT", Source: "binance", Simulated: new(true), Base: "BTC", Quote: "USDT", Tick: "0.01", Step: "0.00001", Periods: []string{"1s", "1m"},
 	}},
 }
 
@@ -71,7 +73,7 @@ func TestAppJSONIsTheApp(t *testing.T) {
 	if err := json.NewDecoder(get(t, handler(app, built), "/app.json").Body).Decode(&got); err != nil {
 		t.Fatal(err)
 	}
-	if got.WS != app.WS || len(got.Contracts) != 1 || got.Contracts[0].ID != "BTCUSDT" || !got.Contracts[0].Simulated {
+	if got.WS != app.WS || len(got.Contracts) != 1 || got.Contracts[0].ID != "BTCUSDT" || !*got.Contracts[0].Simulated {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -200,5 +202,22 @@ func TestBuiltPageIsComplete(t *testing.T) {
 	}
 	if rest := strings.ReplaceAll(string(index), "https://www.tradingview.com/", ""); strings.Contains(rest, "://") {
 		t.Error("the page names something elsewhere")
+	}
+}
+
+func TestPageIsToldWhereTheMarketComesFromOnlyByWhoKnows(t *testing.T) {
+	t.Parallel()
+	cat, err := catalog.Load("", "", catalog.Stack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for origin, want := range map[Origin]string{OriginUnknown: "", OriginVenue: `"simulated":false`, OriginSimulator: `"simulated":true`} {
+		b, err := json.Marshal(AppOf(cat, origin, "v", "127.0.0.1:8083", "/mqtt"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(string(b), `"simulated":`); got != (want != "") || !strings.Contains(string(b), want) {
+			t.Errorf("origin %d: %s", origin, b)
+		}
 	}
 }
