@@ -1,7 +1,9 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,8 +22,8 @@ import (
 
 // RemoteConfig says how to reach an edge in another process, as its role publisher.
 type RemoteConfig struct {
-	URL          string `yaml:"url"` // mqtt://host:1883 or mqtts://host:8883
-	ClientID     string `yaml:"client_id"`
+	URL          string `yaml:"url"`       // mqtt://host:1883 or mqtts://host:8883
+	ClientID     string `yaml:"client_id"` // empty: one of its own per process
 	Username     string `yaml:"username"`
 	PasswordFile string `yaml:"password_file"`
 	PasswordEnv  string `yaml:"password_env"`
@@ -60,7 +62,7 @@ func (c RemoteConfig) password() ([]byte, error) {
 	return []byte(strings.TrimRight(string(b), "\r\n")), nil
 }
 
-// maxFinals bounds the closed candles and statuses that wait for a remote edge; beyond, the oldest is dropped and counted (the edge still gets each key's newest).
+// maxFinals bounds the closed candles and statuses that wait for a remote edge. Beyond, the oldest is dropped and counted, and the edge gets its topic's newest instead.
 const maxFinals = 50_000
 
 // Remote is an Edge in another process, reached over MQTT 5. It keeps the newest message of each topic, so that after each reconnection the edge gets all of
@@ -72,8 +74,8 @@ type Remote struct {
 	wake     chan struct{}
 
 	mu     sync.Mutex
-	latest map[string]catalog.Message
-	dirty  []string // state topics to send, oldest change first
+	latest map[string]catalog.Message // what an edge would retain
+	dirty  []string                   // topics whose latest message is to be sent, oldest change first
 	marked map[string]bool
 	finals []catalog.Message
 	loaded bool
@@ -88,7 +90,7 @@ func NewRemote(cfg RemoteConfig, log *slog.Logger) (*Remote, error) {
 		return nil, err
 	}
 	if cfg.ClientID == "" {
-		cfg.ClientID = "tickcast-bridge"
+		cfg.ClientID = "tickcast-bridge-" + rand.Text()[:8] // two bridges of one name would take each other's session over for ever
 	}
 	pw, err := cfg.password()
 	if err != nil {
@@ -101,14 +103,16 @@ func NewRemote(cfg RemoteConfig, log *slog.Logger) (*Remote, error) {
 func (r *Remote) Publish(m catalog.Message) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if old, ok := r.latest[m.Topic]; ok && !old.Version.Less(m.Version) && m.Class != catalog.Final {
-		return false
-	}
-	if old, ok := r.latest[m.Topic]; !ok || old.Version.Less(m.Version) {
+	old, known := r.latest[m.Topic]
+	newest := !known || supersedes(m, old)
+	if newest {
 		r.latest[m.Topic] = m
+	} else if m.Class != catalog.Final || m.Version.T == old.Version.T {
+		return false
 	}
 	if m.Class == catalog.Final {
 		if len(r.finals) >= maxFinals {
+			r.mark(r.finals[0].Topic)
 			r.finals = r.finals[1:]
 			r.Dropped.Add(1)
 		}
@@ -118,6 +122,19 @@ func (r *Remote) Publish(m catalog.Message) bool {
 	}
 	r.kick()
 	return true
+}
+
+// supersedes says whether an edge that holds old as a topic's value would hold m instead: of closed candles it holds that of the greatest t, whatever its epoch.
+// Where one of the two clears the topic, t means nothing and the log decides.
+func supersedes(m, old catalog.Message) bool {
+	a, b := m.Version, old.Version
+	switch {
+	case len(m.Payload) == 0 || len(old.Payload) == 0:
+		return cmp.Or(cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.Seq, b.Seq)) > 0
+	case m.Class == catalog.Final && a.T != b.T:
+		return a.T > b.T
+	}
+	return b.Less(a)
 }
 
 // SetLoaded tells that the bridge has loaded the newest state of every key: the edge may be told so.
@@ -187,7 +204,7 @@ func (r *Remote) Run(ctx context.Context) error {
 			}
 			continue
 		}
-		if !told && r.isLoaded() {
+		if !told && r.isLoaded() && len(up) == 0 { // a new connection may lead to an edge that has nothing yet
 			if _, err := cm.Publish(ctx, &paho.Publish{Topic: catalog.BridgeTopic, QoS: 1, Payload: []byte(catalog.BridgeReady)}); err == nil {
 				told = true
 			}
@@ -201,12 +218,8 @@ func (r *Remote) isLoaded() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.lo
 func (r *Remote) remarkAll() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for topic, m := range r.latest {
-		if m.Class == catalog.Final {
-			r.finals = append(r.finals, m)
-		} else {
-			r.mark(topic)
-		}
+	for topic := range r.latest {
+		r.mark(topic)
 	}
 }
 
