@@ -60,7 +60,7 @@ func (b *Broker) admit(c *conn, id string, pk packets.Packet) packets.Code {
 		return packets.CodeSuccess // whatever the limits: without it nobody gets anything
 	case c.refuse != packets.Code{}:
 		return c.refuse
-	case b.cfg.AwaitPublisher && !b.ready.Load():
+	case !b.Ready():
 		return packets.ErrServerUnavailable
 	case !b.sessions.room(id, b.cfg.MaxSessions):
 		return packets.ErrQuotaExceeded

@@ -19,11 +19,11 @@ type Config struct {
 	AllowedOrigins []string `yaml:"allowed_origins"` // Origin headers that may connect over WebSocket; empty: any
 
 	AnonymousRead  bool        `yaml:"anonymous_read"`  // clients without credentials may subscribe
-	AwaitPublisher bool        `yaml:"await_publisher"` // refuse ordinary clients until a publisher has sent `ready` on $tickcast/bridge
+	AwaitPublisher bool        `yaml:"await_publisher"` // refuse ordinary clients unless a publisher is connected that has sent `ready` on $tickcast/bridge
 	Publishers     []Publisher `yaml:"publishers"`      // who may publish on market topics
 
 	MaxConnections           int `yaml:"max_connections"`
-	MaxConnectionsPerAddress int `yaml:"max_connections_per_address"` // 0: no limit
+	MaxConnectionsPerAddress int `yaml:"max_connections_per_address"` // of one IPv4 address or IPv6 /64; a proxy in front needs more; 0: no limit
 	MaxSessions              int `yaml:"max_sessions"`                // connected or waiting for their client to come back
 	MaxFilters               int `yaml:"max_filters"`                 // subscriptions of one client
 	MaxFilterLevels          int `yaml:"max_filter_levels"`
@@ -60,7 +60,7 @@ func DefaultConfig() Config {
 		AnonymousRead: true,
 
 		MaxConnections:           20000,
-		MaxConnectionsPerAddress: 0,
+		MaxConnectionsPerAddress: 1000,
 		MaxSessions:              40000,
 		MaxFilters:               2000,
 		MaxFilterLevels:          8,

@@ -212,7 +212,10 @@ func (h *hook) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, er
 	c := connOf(cl)
 	if pk.TopicName == catalog.BridgeTopic {
 		if string(pk.Payload) == catalog.BridgeReady {
-			h.b.ready.Store(true)
+			if !c.ready {
+				c.ready = true
+				h.b.ready.gain()
+			}
 		}
 		return pk, errIgnore
 	}

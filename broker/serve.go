@@ -26,6 +26,9 @@ func (b *Broker) serve(socket net.Conn, refuse packets.Code) {
 	_ = c.SetReadDeadline(time.Now().Add(b.cfg.ConnectTimeout.D())) // mochi sets none before CONNECT
 	err, panicked := b.establish(c)
 	b.release(c, panicked)
+	if c.ready {
+		b.ready.lose(time.Now())
+	}
 	_ = c.Close()
 	writer.Wait()
 	b.stats.disconnected(c.endReason(err))
