@@ -250,6 +250,28 @@ func TestLimitsAreToldToTheClientAndNotToThePublisher(t *testing.T) {
 	dial(t, one.Addrs().TCP, dialing{id: "third"})
 }
 
+func TestNobodyElseTakesAPublishersSessionOver(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, withPublisher(t))
+	before := dial(t, b.Addrs().TCP, dialing{id: "bridge-1", resume: true, expiry: 600})
+	before.subscribe(filter("status/#", 1))
+	d := dialing{id: "bridge-1", user: "bridge", password: "secret", resume: true, expiry: 600}
+	p := dial(t, b.Addrs().TCP, d) // a publisher may have its name from anyone, but not the session that goes with it
+	if before.closed(); p.ack.SessionPresent {
+		t.Error("a publisher resumed a stranger's session")
+	}
+	for v, code := range map[byte]byte{5: packets.ErrClientIdentifierNotValid.Code, 4: packets.Err3ClientIdentifierNotValid.Code} {
+		if c := dial(t, b.Addrs().TCP, dialing{id: "bridge-1", v: v, refused: true}); c.ack.ReasonCode != code {
+			t.Errorf("MQTT %d: CONNACK %#x, want %#x", v, c.ack.ReasonCode, code)
+		}
+	}
+	p.ping()
+	p = dial(t, b.Addrs().TCP, d)
+	if !p.ack.SessionPresent {
+		t.Error("a publisher did not find its own session")
+	}
+}
+
 func TestConnackTellsWhatTheEdgeOffers(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, nil)

@@ -19,11 +19,11 @@ func (r *registry) claim(id string, c *conn, resume bool, queue int, current fun
 		return nil, false, nil
 	}
 	old := r.byID[id]
-	if old != nil && resume && old.resumable() {
+	if old != nil && resume && old.user == c.user && old.resumable() {
 		old.attach(c, c.window)
 		return old, true, nil
 	}
-	s = &session{id: id}
+	s = &session{id: id, user: c.user}
 	s.finals.limit = queue
 	s.attach(c, c.window)
 	r.byID[id] = s
@@ -47,6 +47,14 @@ func (r *registry) offline(id string) *session {
 		return s
 	}
 	return nil
+}
+
+// owned says whether the session of a client id belongs to a publisher.
+func (r *registry) owned(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.byID[id]
+	return s != nil && s.user != ""
 }
 
 // room says whether a session for this client id would stay within the limit.

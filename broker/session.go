@@ -11,7 +11,8 @@ import (
 //
 // Lock order: subsMu, hub.mu, filterNode.mu, mu. Publishers hold filterNode.mu (for reading) and take mu.
 type session struct {
-	id string
+	id   string
+	user string // of a publisher; empty: anonymous
 
 	subsMu sync.Mutex // held while subs and the hub's index change
 	dead   bool       // by subsMu: ended, takes no more subscriptions
