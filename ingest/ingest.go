@@ -50,12 +50,11 @@ type StatusWriter interface {
 // Ingest reads one venue.
 type Ingest struct {
 	cfg     Config
-	log     Log
-	status  StatusWriter
 	logger  *slog.Logger
 	source  *binance.Source
 	router  *router
 	workers []*worker
+	askTime chan struct{} // a worker wants the venue's time at once
 }
 
 // New builds the ingest of the venue's contracts; it connects to nothing before Run.
@@ -67,11 +66,11 @@ func New(cfg Config, contracts []market.Contract, log Log, status StatusWriter, 
 	if err != nil {
 		return nil, err
 	}
-	in := &Ingest{cfg: cfg, log: log, status: status, logger: logger}
+	in := &Ingest{cfg: cfg, logger: logger, askTime: make(chan struct{}, 1)}
 	in.router = newRouter(&cfg, log, status, logger)
 	var symbols []string
 	for _, c := range chosen {
-		w := newWorker(&cfg, c, log, status, logger)
+		w := newWorker(&cfg, c, log, status, in.askTime, logger)
 		in.workers = append(in.workers, w)
 		if !slices.Contains(symbols, c.Symbol) {
 			symbols = append(symbols, c.Symbol)
@@ -117,15 +116,24 @@ func (in *Ingest) Run(ctx context.Context) error {
 	return nil
 }
 
-// pollClock asks for the venue's time, at once and then regularly; frames refine it.
+const clockPollMin = time.Second
+
+// pollClock asks for the venue's time: at once, then regularly, and when a feed finds that its frames contradict it. Frames refine it.
 func (in *Ingest) pollClock(ctx context.Context) error {
 	wait := time.Duration(0)
+	var asked time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(wait):
+		case <-in.askTime:
+			if time.Since(asked) < clockPollMin {
+				wait = min(wait, clockPollMin)
+				continue
+			}
 		}
+		asked = time.Now()
 		sent, server, received, err := in.source.Time(ctx)
 		if err != nil {
 			in.logger.Warn("the venue's clock is not known", "venue", in.cfg.Venue, "error", err)

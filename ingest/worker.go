@@ -24,8 +24,9 @@ type worker struct {
 	events  chan binance.Event
 	answers chan feed.Answer
 	times   chan sourceTime
-	stopped chan struct{} // closed when run has ended: nobody takes events any more
-	began   time.Time     // now counts from here by the monotonic clock: a step of the wall clock is no step of ours
+	askTime chan<- struct{} // the venue's time is wanted at once
+	stopped chan struct{}   // closed when run has ended: nobody takes events any more
+	began   time.Time       // now counts from here by the monotonic clock: a step of the wall clock is no step of ours
 
 	quarantine sampler
 	mu         sync.Mutex
@@ -34,11 +35,11 @@ type worker struct {
 
 type sourceTime struct{ offset int64 } // the venue's clock less ours
 
-func newWorker(cfg *Config, c market.Contract, log Log, status StatusWriter, logger *slog.Logger) *worker {
+func newWorker(cfg *Config, c market.Contract, log Log, status StatusWriter, askTime chan<- struct{}, logger *slog.Logger) *worker {
 	return &worker{
 		cfg: cfg, contract: c, feed: feed.New(cfg.Feed.core(), c, cfg.Simulated), log: log, status: status, logger: logger.With("contract", c.ID),
 		events: make(chan binance.Event, cfg.Queue), answers: make(chan feed.Answer, 4), times: make(chan sourceTime, 1), stopped: make(chan struct{}), began: time.Now(),
-		last: Feed{Contract: c.ID},
+		askTime: askTime, last: Feed{Contract: c.ID},
 	}
 }
 
@@ -121,6 +122,12 @@ func (w *worker) flush(ctx context.Context, src *binance.Source, fetches *sync.W
 			w.logger.Warn(n.Text)
 		} else {
 			w.logger.Info(n.Text)
+		}
+	}
+	if out.AskTime {
+		select {
+		case w.askTime <- struct{}{}:
+		default: // asked for already
 		}
 	}
 	if out.Reconnect != "" {

@@ -31,7 +31,7 @@ func TestAFetchThatTakesTooLongIsAnswered(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg.Binance.RestTimeout = 2 * time.Millisecond // the whole fetch's share; the client's own limit stays at ten seconds
-	w := newWorker(&cfg, market.Contract{ID: "BTCUSDT", Symbol: "BTCUSDT"}, nil, nil, slog.New(slog.DiscardHandler))
+	w := newWorker(&cfg, market.Contract{ID: "BTCUSDT", Symbol: "BTCUSDT"}, nil, nil, nil, slog.New(slog.DiscardHandler))
 	for i := range 20 {
 		w.fetch(t.Context(), src, feed.Request{Serial: int64(i), Kind: feed.FetchFrom, Rows: 1})
 		select {

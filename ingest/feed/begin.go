@@ -206,8 +206,12 @@ func (f *Feed) join(nowMs int64, a *Answer) {
 	row := &a.Trades[0]
 	f.phase = phaseFollow
 	f.next, f.skipsRun = row.AggID, true
-	s.wanted = len(a.Trades) >= s.req.Rows
-	f.takeRows(nowMs, a.Trades)
+	if !f.takeRows(nowMs, a.Trades) {
+		s.wanted = true
+		f.retry(nowMs)
+	} else {
+		s.wanted = len(a.Trades) >= s.req.Rows
+	}
 	f.drain(nowMs)
 }
 

@@ -43,14 +43,15 @@ type Feed struct {
 	recent   ring
 	held     heldTrades
 
-	clock   clockState
-	source  sourceClock
-	fetch   fetchState
-	day     dayState
-	gapAt   int64 // since when next has been missing while later trades are held; 0: no gap
-	conns   map[int64]bool
-	wasUp   bool
-	catchUp bool // a connection came up and it is not yet known whether trades were missed before it
+	clock       clockState
+	source      sourceClock
+	timeAskedMs int64
+	fetch       fetchState
+	day         dayState
+	gapAt       int64 // since when next has been missing while later trades are held; 0: no gap
+	conns       map[int64]bool
+	wasUp       bool
+	catchUp     bool // a connection came up and it is not yet known whether trades were missed before it
 
 	status statusState
 	out    Effects
@@ -86,7 +87,7 @@ func (f *Feed) Take() Effects {
 
 // Trade takes a trade from a connection.
 func (f *Feed) Trade(nowMs, conn int64, raw *RawTrade) {
-	f.source.frame(nowMs, raw.EventMs, f.cfg.FutureMs)
+	f.learnTime(nowMs, raw.EventMs)
 	t, reason, detail := f.check(nowMs, raw, true)
 	if reason != "" {
 		f.quarantine(nowMs, conn, "aggTrade", reason, detail, raw)
@@ -175,7 +176,7 @@ func (f *Feed) hold(nowMs int64, t written) {
 // Witness takes a kline frame of one second: it names the last trade of that second and so tells whether ours are complete.
 // raw is the frame, for quarantine.
 func (f *Feed) Witness(nowMs, conn int64, w Witness, raw []byte) {
-	f.source.frame(nowMs, w.EventMs, f.cfg.FutureMs)
+	f.learnTime(nowMs, w.EventMs)
 	if w.Closed {
 		if detail := f.checkWitness(nowMs, &w); detail != "" {
 			f.quarantine(nowMs, conn, "kline", ReasonFutureTime, detail, &RawTrade{Raw: raw})
@@ -184,6 +185,12 @@ func (f *Feed) Witness(nowMs, conn int64, w Witness, raw []byte) {
 		}
 	}
 	f.step(nowMs)
+}
+
+func (f *Feed) learnTime(nowMs, eventMs int64) {
+	if !f.source.frame(nowMs, eventMs, f.cfg.FutureMs) && nowMs >= f.timeAskedMs+askTimeMs {
+		f.timeAskedMs, f.out.AskTime = nowMs, true
+	}
 }
 
 // SourceTime takes the source's clock as REST answered it; nowMs is the middle of the request.

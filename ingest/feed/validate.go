@@ -172,24 +172,32 @@ type sourceClock struct {
 	sinceMs   int64
 }
 
-const offsetWindowMs = 300_000
+const (
+	offsetWindowMs = 300_000
+	askTimeMs      = 1_000 // between two wishes for REST's answer
+)
 
 func (s *sourceClock) at(nowMs int64) int64 { return nowMs + s.offset }
 
-func (s *sourceClock) frame(nowMs, eventMs, saneMs int64) {
+// frame takes a frame's time; false says that it contradicts what is known: REST has to decide. So it is after our own clock stood still (a machine that slept).
+func (s *sourceClock) frame(nowMs, eventMs, saneMs int64) bool {
 	d := eventMs - nowMs
-	if !inMs(eventMs) || s.known && (d < s.offset-saneMs || d > s.offset+saneMs) {
-		return // the next REST answer decides
+	switch {
+	case !inMs(eventMs):
+		return true // it is nonsense, and says nothing
+	case s.known && (d < s.offset-saneMs || d > s.offset+saneMs):
+		return false
 	}
 	if !s.known {
 		*s = sourceClock{known: true, offset: d, cur: d, prev: d, sinceMs: nowMs}
-		return
+		return true
 	}
 	if nowMs-s.sinceMs > offsetWindowMs {
 		s.prev, s.cur, s.sinceMs = s.cur, d, nowMs
 	}
 	s.cur = max(s.cur, d)
 	s.offset = max(s.cur, s.prev)
+	return true
 }
 
 func (s *sourceClock) answer(nowMs, serverMs int64) {

@@ -79,6 +79,32 @@ func (s *script) write(kind market.Kind, n int) {
 	}
 }
 
+// inLog waits until so many records are in market.trades: Append does not.
+func inLog(t *testing.T, cfg kafka.Config, want int64) {
+	t.Helper()
+	r, err := kafka.NewReader(cfg, kafka.ReaderOptions{Name: "test"}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		ranges, err := r.Ranges(catalog.MarketTrades)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var have int64
+		for _, rg := range ranges {
+			have += rg.High
+		}
+		if have >= want {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d records are in the log, want %d", have, want)
+		}
+	}
+}
+
 // TestAnEarlierWriterIsShutOutBeforeTheTailIsRead: what an earlier writer, which does not know yet that it has a successor, writes after the tail was read
 // must not count: the successor gives the same sequence numbers to other records.
 func TestAnEarlierWriterIsShutOutBeforeTheTailIsRead(t *testing.T) {
@@ -89,6 +115,7 @@ func TestAnEarlierWriterIsShutOutBeforeTheTailIsRead(t *testing.T) {
 	s := script{t: t, log: old, writer: ahead}
 	s.write(market.KindOpen, 1)
 	s.write(market.KindTrade, 10)
+	inLog(t, cfg, 11)
 	first, err := next.Tail(t.Context(), contract)
 	if err != nil {
 		t.Fatal(err)
@@ -97,6 +124,7 @@ func TestAnEarlierWriterIsShutOutBeforeTheTailIsRead(t *testing.T) {
 		t.Errorf("writer %d after %d", first.Writer, ahead)
 	}
 	s.write(market.KindTrade, 5)
+	inLog(t, cfg, 18) // with two open records: the first one was not above the earlier writer
 	again, err := old.Tail(t.Context(), contract) // all that a reader sees
 	if err != nil {
 		t.Fatal(err)
