@@ -124,7 +124,7 @@ func TestAnEarlierWriterIsShutOutBeforeTheTailIsRead(t *testing.T) {
 		t.Errorf("writer %d after %d", first.Writer, ahead)
 	}
 	s.write(market.KindTrade, 5)
-	inLog(t, cfg, 18) // with two open records: the first one was not above the earlier writer
+	inLog(t, cfg, 18)                             // with two open records: the first one was not above the earlier writer
 	again, err := old.Tail(t.Context(), contract) // all that a reader sees
 	if err != nil {
 		t.Fatal(err)
