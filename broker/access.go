@@ -64,7 +64,7 @@ func (b *Broker) admit(c *conn, id string, pk packets.Packet) packets.Code {
 		return c.refuse
 	case !b.Ready():
 		return packets.ErrServerUnavailable
-	case !b.sessions.room(id, b.cfg.MaxSessions):
+	case !b.makeRoom(id):
 		return packets.ErrQuotaExceeded
 	}
 	return packets.CodeSuccess

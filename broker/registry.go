@@ -57,11 +57,21 @@ func (r *registry) owned(id string) bool {
 	return s != nil && s.user != ""
 }
 
-// room says whether a session for this client id would stay within the limit.
-func (r *registry) room(id string, limit int) bool {
+// room says whether a session for this client id stays within the limit. If it would not, a session without a connection has to go: it is forgotten here and
+// returned, to be ended.
+func (r *registry) room(id string, limit int) (ok bool, ended *session) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.byID) < limit || r.byID[id] != nil
+	if len(r.byID) < limit || r.byID[id] != nil {
+		return true, nil
+	}
+	for other, s := range r.byID {
+		if s.has(nil) {
+			delete(r.byID, other)
+			return true, s
+		}
+	}
+	return false, nil
 }
 
 func (r *registry) len() int {

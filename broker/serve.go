@@ -109,6 +109,23 @@ func (b *Broker) endSession(s *session) {
 	b.hub.kill(s)
 }
 
+// makeRoom says whether a client of this id may have a session. Whoever is here goes before those who may come back: otherwise anyone could shut everyone out
+// with sessions that nobody uses.
+func (b *Broker) makeRoom(id string) bool {
+	ok, ended := b.sessions.room(id, b.cfg.MaxSessions)
+	if ended == nil {
+		return ok
+	}
+	b.hub.kill(ended)
+	b.stats.disconnected("offline session made room")
+	if cl, found := b.mqtt.Clients.Get(ended.id); found && cl.Closed() {
+		cl.ClearInflights()
+		b.mqtt.UnsubscribeClient(cl)
+		b.mqtt.Clients.Delete(ended.id)
+	}
+	return ok
+}
+
 // endOverflowed ends a session that does not take its closed candles and status. The client, told so, connects anew and gets the retained values.
 func (b *Broker) endOverflowed(s *session) {
 	c := s.connection()
