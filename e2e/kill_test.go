@@ -131,8 +131,6 @@ func (m *moments) String() string {
 	return fmt.Sprintf("%d starts, %d checkpoints in flight, %d gap fills in flight, %d closings in flight", m.starting, m.checkpoints, m.filling, m.closings)
 }
 
-func checkpointInFlight(dir string) string { return filepath.Join(dir, "compute.checkpoint.new") }
-
 func (m *moments) look(t *testing.T, dir string, p *process) {
 	t.Helper()
 	if !strings.Contains(p.output(), "bridge is ready") {
