@@ -12,7 +12,6 @@ import (
 
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/kafka"
-	"github.com/tickcast/tickcast/market"
 )
 
 // Edge takes messages for clients. Publish returns at once; false means that the edge has a newer version already. It is called by one goroutine.
@@ -137,7 +136,10 @@ type forwarder struct {
 }
 
 func (f *forwarder) forward(rec *kafka.Record, now time.Time) {
-	m, err := f.routes.message(rec)
+	m, forwards, err := f.routes.message(rec)
+	if err == nil && !forwards {
+		return
+	}
 	if err != nil {
 		f.rejected.Add(1)
 		if now.Sub(f.warnedAt) > time.Second { // a broken writer must not flood the log
@@ -147,13 +149,11 @@ func (f *forwarder) forward(rec *kafka.Record, now time.Time) {
 		return
 	}
 	f.publish(m)
-	if rec.Topic != catalog.PushCandles || now.UnixMilli()-rec.TimestampMs > clockLimit.Milliseconds() {
+	if now.UnixMilli()-rec.TimestampMs > clockLimit.Milliseconds() {
 		return // an old record says nothing about now
 	}
-	if contract, p, err := catalog.ParseCandleKey(rec.Key); err == nil && p == market.Period1s {
-		if s, news := f.clocks.candle(contract, now); news {
-			f.publish(s)
-		}
+	if s, news := f.clocks.beat(rec.Topic, rec.Key, now); news {
+		f.publish(s)
 	}
 }
 
@@ -200,7 +200,7 @@ func (b *Bridge) untilEnd(r *kafka.Reader, from []kafka.Position) (map[partition
 }
 
 // startPositions says where to begin reading so that no key's newest state is missed: at the start of compacted topics; in the embedded form, where nothing is
-// compacted, at the beginning of compute's last complete round.
+// compacted, at the beginning of compute's last complete round. Events are read from the end on.
 func (b *Bridge) startPositions(ctx context.Context, r *kafka.Reader) ([]kafka.Position, error) {
 	var offsets map[string][]int64
 	if b.cat.Form == catalog.Embedded {
@@ -216,10 +216,13 @@ func (b *Bridge) startPositions(ctx context.Context, r *kafka.Reader) ([]kafka.P
 		if err != nil {
 			return nil, err
 		}
-		for i := range ranges {
+		for i, rg := range ranges {
 			p := kafka.Position{Topic: t.Name, Partition: int32(i), Offset: kafka.OffsetStart}
 			if of := offsets[t.Name]; i < len(of) {
 				p.Offset = of[i]
+			}
+			if t.MQTT.Class == catalog.Event { // history is not an event
+				p.Offset = rg.High
 			}
 			ps = append(ps, p)
 		}
