@@ -135,7 +135,7 @@ func (f *Feed) emitContract(atMs int64, seeds int) {
 
 // begin writes the block of seeds at the beginning of an epoch.
 func (f *Feed) begin(nowMs int64, a *Answer) {
-	f.source.answer(nowMs, a.ServerMs)
+	f.source.Answer(nowMs, a.ServerMs)
 	days := f.seeds(nowMs, market.Period1d, a.Days, a.ServerMs)
 	minutes := f.seeds(nowMs, market.Period1m, a.Minutes, a.ServerMs)
 	f.joinMs = market.Period1m.OpenMs(a.ServerMs)

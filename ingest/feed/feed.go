@@ -44,7 +44,7 @@ type Feed struct {
 	held     heldTrades
 
 	clock   clockState
-	source  sourceClock
+	source  SourceClock
 	fetch   fetchState
 	day     dayState
 	gapAt   int64 // since when next has been missing while later trades are held; 0: no gap
@@ -86,7 +86,7 @@ func (f *Feed) Take() Effects {
 
 // Trade takes a trade from a connection.
 func (f *Feed) Trade(nowMs, conn int64, raw *RawTrade) {
-	f.source.frame(nowMs, raw.EventMs, f.cfg.FutureMs)
+	f.source.Frame(nowMs, raw.EventMs, f.cfg.FutureMs)
 	t, reason, detail := f.check(nowMs, raw, true)
 	if reason != "" {
 		f.quarantine(nowMs, conn, "aggTrade", reason, detail, raw)
@@ -170,7 +170,7 @@ func (f *Feed) hold(nowMs int64, t written) {
 
 // Witness takes a kline frame of one second: it names the last trade of that second and so tells whether ours are complete.
 func (f *Feed) Witness(nowMs int64, w Witness) {
-	f.source.frame(nowMs, w.EventMs, f.cfg.FutureMs)
+	f.source.Frame(nowMs, w.EventMs, f.cfg.FutureMs)
 	if w.Closed {
 		f.clock.witness(nowMs, w)
 	}
@@ -179,7 +179,7 @@ func (f *Feed) Witness(nowMs int64, w Witness) {
 
 // SourceTime takes the source's clock as REST answered it; nowMs is the middle of the request.
 func (f *Feed) SourceTime(nowMs, serverMs int64) {
-	f.source.answer(nowMs, serverMs)
+	f.source.Answer(nowMs, serverMs)
 }
 
 // ConnUp says that a connection is subscribed: trades after this call arrive on it.

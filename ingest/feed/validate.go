@@ -107,8 +107,8 @@ func (f *Feed) checkTime(nowMs int64, raw *RawTrade, live bool) (reason, detail 
 	switch {
 	case ms < 1e11 || ms >= 1e14:
 		return ReasonTimeUnit, fmt.Sprintf("trade time %d is not in milliseconds", ms)
-	case f.source.known && ms > f.source.at(nowMs)+f.cfg.FutureMs:
-		return ReasonFutureTime, fmt.Sprintf("trade time %d, the source's clock says %d", ms, f.source.at(nowMs))
+	case f.source.Known && ms > f.source.At(nowMs)+f.cfg.FutureMs:
+		return ReasonFutureTime, fmt.Sprintf("trade time %d, the source's clock says %d", ms, f.source.At(nowMs))
 	case live && ms > raw.EventMs+1000:
 		return ReasonFutureTime, fmt.Sprintf("trade time %d, its frame's %d", ms, raw.EventMs)
 	case f.maxMs > 0 && ms < f.maxMs-f.cfg.AncientMs:
@@ -148,39 +148,4 @@ func (f *Feed) checkKline(p market.Period, k *RawKline) (market.Candle, error) {
 		return c, fmt.Errorf("open %s, high %s, low %s, close %s, %d trades", k.Open, k.High, k.Low, k.Close, k.Trades)
 	}
 	return c, nil
-}
-
-// sourceClock estimates the source's clock: the greatest (event time - receive time) of the last minutes, that of the fastest frame.
-type sourceClock struct {
-	known     bool
-	offset    int64
-	cur, prev int64 // greatest of the running and the last window
-	sinceMs   int64
-}
-
-const offsetWindowMs = 300_000
-
-func (s *sourceClock) at(nowMs int64) int64 { return nowMs + s.offset }
-
-func (s *sourceClock) frame(nowMs, eventMs, saneMs int64) {
-	d := eventMs - nowMs
-	if eventMs <= 0 || s.known && (d < s.offset-saneMs || d > s.offset+saneMs) {
-		return // the next REST answer decides
-	}
-	if !s.known {
-		*s = sourceClock{known: true, offset: d, cur: d, prev: d, sinceMs: nowMs}
-		return
-	}
-	if nowMs-s.sinceMs > offsetWindowMs {
-		s.prev, s.cur, s.sinceMs = s.cur, d, nowMs
-	}
-	s.cur = max(s.cur, d)
-	s.offset = max(s.cur, s.prev)
-}
-
-func (s *sourceClock) answer(nowMs, serverMs int64) {
-	d := serverMs - nowMs
-	if serverMs > 0 && (!s.known || d < s.offset-2000 || d > s.offset+2000) {
-		*s = sourceClock{known: true, offset: d, cur: d, prev: d, sinceMs: nowMs}
-	}
 }
