@@ -11,6 +11,7 @@ import (
 
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/compute/candle"
+	"github.com/tickcast/tickcast/compute/core"
 	"github.com/tickcast/tickcast/kafka"
 	"github.com/tickcast/tickcast/market"
 )
@@ -38,7 +39,7 @@ type worker struct {
 	behind   int // partitions that have not reached the end seen at the start
 	decoder  market.Decoder
 	record   market.Record
-	input    candle.Input
+	input    core.Input
 	headers  [2]kafka.Header
 	writeErr error
 
@@ -185,18 +186,17 @@ func (w *worker) apply(rec *kafka.Record, now time.Time) error {
 		w.machines[r.Contract] = m
 	}
 	nowMs := now.UnixMilli()
-	w.input = candle.Input{Record: r, Value: rec.Value, AppendMs: rec.TimestampMs, ComputeMs: nowMs, Thin: nowMs-rec.TimestampMs > thinAfter}
+	w.input = core.Input{Record: r, Value: rec.Value, AppendMs: rec.TimestampMs, ComputeMs: nowMs, Thin: nowMs-rec.TimestampMs > thinAfter}
 	verdict, err := m.Apply(&w.input)
-	if n := m.Missing; n > 0 {
-		m.Missing = 0
+	if n := m.TakeMissing(); n > 0 {
 		w.done.missing.Add(n)
 		if w.mayWarn(now) {
 			w.log.Warn("records are missing in the log, candles say degraded", "contract", r.Contract, "records", n, "before_seq", r.Seq, "partition", rec.Partition, "offset", rec.Offset)
 		}
 	}
 	switch verdict {
-	case candle.Applied, candle.Invalid: // the error says it
-	case candle.Late:
+	case core.Applied, core.Invalid: // the error says it
+	case core.Late:
 		w.done.late.Add(1)
 	default:
 		w.done.dropped.Add(1)
@@ -205,12 +205,12 @@ func (w *worker) apply(rec *kafka.Record, now time.Time) error {
 }
 
 // emit writes one output record. The first error stops the work.
-func (w *worker) emit(o *candle.Output) {
+func (w *worker) emit(o *core.Output) {
 	if w.writeErr != nil {
 		return
 	}
 	w.headers = [2]kafka.Header{{Key: catalog.VersionName, Value: o.Ver}, {Key: "kind", Value: []byte(o.Kind)}}
-	w.writeErr = w.producer.Produce(w.writing, o.Topic.Name(), o.Key, o.Value, w.headers[:]...)
+	w.writeErr = w.producer.Produce(w.writing, o.Topic, o.Key, o.Value, w.headers[:]...)
 	w.done.outputs.Add(1)
 }
 

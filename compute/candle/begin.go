@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tickcast/tickcast/compute/core"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -39,66 +40,66 @@ func seedBar(c *market.Candle) bar {
 }
 
 // contractRecord takes the contract's catalogue entry.
-func (m *Machine) contractRecord(r *market.Record) (Verdict, error) {
+func (m *Machine) contractRecord(r *market.Record) (core.Verdict, error) {
 	m.block.drop()
 	spec := r.Spec
 	if spec.Seeds > maxSeeds {
-		return Invalid, fmt.Errorf("contract record announces %d seeds, at most %d are taken", spec.Seeds, maxSeeds)
+		return core.Invalid, fmt.Errorf("contract record announces %d seeds, at most %d are taken", spec.Seeds, maxSeeds)
 	}
 	if spec.Contract.Tick.Scale > market.MaxScale || spec.Contract.Step.Scale > market.MaxScale {
-		return Invalid, fmt.Errorf("contract record: tick or step has more than %d decimals", market.MaxScale)
+		return core.Invalid, fmt.Errorf("contract record: tick or step has more than %d decimals", market.MaxScale)
 	}
 	m.source, m.simulated = r.Source, r.Simulated
 	if spec.Delisted {
 		m.reset()
 		m.spec = spec
-		return Delisted, nil
+		return core.Delisted, nil
 	}
 	if spec.Seeds > 0 {
 		m.block = block{spec: spec, atMs: r.EventMs}
 	}
 	if m.phase != unseeded {
 		m.update(spec)
-		return Applied, nil
+		return core.Applied, nil
 	}
 	m.spec = spec
 	if spec.Seeds == 0 && m.fresh { // the epoch begins here and the source has nothing before
 		m.block = block{spec: spec, atMs: r.EventMs}
 		m.begin()
 		m.block.drop()
-		return Applied, nil
+		return core.Applied, nil
 	}
 	if spec.Seeds == 0 {
-		return Waiting, nil
+		return core.Waiting, nil
 	}
-	return Applied, nil
+	return core.Applied, nil
 }
 
 // seed takes one record of a block; the last one begins the contract.
-func (m *Machine) seed(r *market.Record) (Verdict, error) {
+func (m *Machine) seed(r *market.Record) (core.Verdict, error) {
 	want := m.block.spec.Seeds
 	if want == 0 {
-		return Waiting, nil
+		return core.Waiting, nil
 	}
 	if u := &m.block.spec.Contract; r.PriceScale != u.Tick.Scale || r.QtyScale != u.Step.Scale {
 		m.block.drop()
-		return Invalid, fmt.Errorf("seed record with %d and %d decimals, the contract has %d and %d", r.PriceScale, r.QtyScale, u.Tick.Scale, u.Step.Scale)
+		return core.Invalid, fmt.Errorf("seed record with %d and %d decimals, the contract has %d and %d", r.PriceScale, r.QtyScale, u.Tick.Scale, u.Step.Scale)
 	}
-	if r.Seed.OpenMs < minEventMs || r.Seed.OpenMs >= maxEventMs {
+	if r.Seed.OpenMs < core.MinEventMs || r.Seed.OpenMs >= core.MaxEventMs {
 		m.block.drop()
-		return Invalid, fmt.Errorf("seed record: open time %d is impossible", r.Seed.OpenMs)
+		return core.Invalid, fmt.Errorf("seed record: open time %d is impossible", r.Seed.OpenMs)
 	}
 	m.block.got = append(m.block.got, r.Seed)
 	if len(m.block.got) < want {
-		return Applied, nil
+		return core.Applied, nil
 	}
-	if m.phase == running && m.block.endMs() <= m.nowMs()+maxJumpMs {
+	if m.phase == running && m.block.endMs() <= m.nowMs()+core.MaxJumpMs {
 		m.heal()
 	} else {
 		m.begin()
 	}
 	m.block.drop()
-	return Applied, nil
+	return core.Applied, nil
 }
 
 // endMs is the end of the newest seed.

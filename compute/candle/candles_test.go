@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tickcast/tickcast/compute/core"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -27,14 +28,14 @@ func collect(t *testing.T, m *Machine, records []market.Record) {
 		if err := d.Decode(line, &r); err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
-		if v, err := m.Apply(&Input{Record: &r, Value: line}); v != Applied {
+		if v, err := m.Apply(&core.Input{Record: &r, Value: line}); v != core.Applied {
 			t.Fatalf("%s: %s %v", line, v, err)
 		}
 	}
 }
 
-func keep(outs *[]output) func(*Output) {
-	return func(o *Output) { *outs = append(*outs, copyOf(o)) }
+func keep(outs *[]output) func(*core.Output) {
+	return func(o *core.Output) { *outs = append(*outs, copyOf(o)) }
 }
 
 // seeds writes a block as ingest does: 62 days and 24 hours of minutes, random.

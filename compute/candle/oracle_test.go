@@ -202,7 +202,7 @@ func (m *message) fold() fold {
 }
 
 // newest keeps the newest version of each key of a topic.
-func newest(outs []output, topic Topic) map[string]output {
+func newest(outs []output, topic string) map[string]output {
 	best := map[string]output{}
 	for _, o := range outs {
 		if had, ok := best[o.key]; o.topic == topic && (!ok || had.version.Less(o.version)) {

@@ -4,44 +4,26 @@ import (
 	"strconv"
 
 	"github.com/tickcast/tickcast/catalog"
+	"github.com/tickcast/tickcast/compute/core"
 	"github.com/tickcast/tickcast/market"
 )
 
-// Topic is one of the output topics.
-type Topic uint8
-
 // The output topics.
 const (
-	Live   Topic = iota // push.candles: in-progress candles
-	Closed              // push.closed: closed candles, the newest one last
-	Ledger              // ledger.candles: every closed candle and revision
-	Beyond              // market.late: records that came too late, as they were
-	TopicCount
+	Live   = catalog.PushCandles   // in-progress candles
+	Closed = catalog.PushClosed    // closed candles, the newest one last
+	Ledger = catalog.LedgerCandles // every closed candle and revision
+	Beyond = catalog.MarketLate    // records that came too late, as they were
 )
-
-// Name returns the Kafka topic.
-func (t Topic) Name() string {
-	return [...]string{catalog.PushCandles, catalog.PushClosed, catalog.LedgerCandles, catalog.MarketLate}[t]
-}
 
 // KindCandle is the header `kind` of candles.
 const KindCandle = "candle"
-
-// Output is one record to be written. Its slices are the machine's: they hold until the function that it is given to returns.
-type Output struct {
-	Topic   Topic
-	Kind    string
-	Version market.Version
-	Key     []byte
-	Ver     []byte // Version as the header has it
-	Value   []byte
-}
 
 // encoder makes output records in place.
 type encoder struct {
 	priceScale, qtyScale int
 
-	out   Output
+	out   core.Output
 	head  market.Header
 	keys  [market.PeriodCount][]byte // of push.candles and push.closed
 	late  []byte                     // key of market.late
@@ -64,13 +46,13 @@ func (e *encoder) ledgerKey(p market.Period, openMs int64) []byte {
 	return strconv.AppendInt(e.key, openMs, 10)
 }
 
-func (m *Machine) encode(b *bar, q market.Quality) *Output {
+func (m *Machine) encode(b *bar, q market.Quality) *core.Output {
 	e := &m.enc
 	h := &e.head
-	h.Source, h.Simulated, h.Epoch, h.Seq, h.EventMs, h.ComputeMs, h.Quality = m.source, m.simulated, m.epoch, b.Seq, b.EventMs, m.ev.ComputeMs, q
+	h.Source, h.Simulated, h.Epoch, h.Seq, h.EventMs, h.ComputeMs, h.Quality = m.source, m.simulated, m.Epoch, b.Seq, b.EventMs, m.ev.ComputeMs, q
 	e.value = b.AppendJSON(h.AppendJSON(e.value[:0]), e.priceScale, e.qtyScale)
 	e.out.Kind, e.out.Key, e.out.Value = KindCandle, e.keys[b.Period], e.value
-	e.out.Version = market.Version{Epoch: m.epoch, T: b.OpenMs, Seq: b.Seq}
+	e.out.Version = market.Version{Epoch: m.Epoch, T: b.OpenMs, Seq: b.Seq}
 	e.ver = e.out.Version.Append(e.ver[:0])
 	e.out.Ver = e.ver
 	return &e.out
@@ -134,7 +116,7 @@ func (m *Machine) PublishAll(computeMs int64) {
 	if m.phase != running {
 		return
 	}
-	at := Input{ComputeMs: computeMs}
+	at := core.Input{ComputeMs: computeMs}
 	before, live := m.ev, m.live
 	m.ev, m.live = &at, true
 	m.publish(allPeriods)
@@ -144,6 +126,6 @@ func (m *Machine) PublishAll(computeMs int64) {
 // writeLate passes a record on that came too late.
 func (m *Machine) writeLate() {
 	r := m.ev.Record
-	m.enc.out = Output{Topic: Beyond, Kind: r.Kind.String(), Version: r.Version(), Key: m.enc.late, Ver: r.Version().Append(m.enc.ver[:0]), Value: m.ev.Value}
+	m.enc.out = core.Output{Topic: Beyond, Kind: r.Kind.String(), Version: r.Version(), Key: m.enc.late, Ver: r.Version().Append(m.enc.ver[:0]), Value: m.ev.Value}
 	m.emit(&m.enc.out)
 }

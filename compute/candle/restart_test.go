@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/tickcast/tickcast/compute/core"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -33,7 +34,7 @@ func (u run) do(t *testing.T, r *rand.Rand, l *scribe, lines [][]byte) (outs []o
 		if err := d.Decode(lines[i], &rec); err != nil {
 			t.Fatal(err)
 		}
-		if v, err := m.Apply(&Input{Record: &rec, Value: lines[i], AppendMs: int64(i), Thin: r.IntN(10) < u.thin}); v == Invalid {
+		if v, err := m.Apply(&core.Input{Record: &rec, Value: lines[i], AppendMs: int64(i), Thin: r.IntN(10) < u.thin}); v == core.Invalid {
 			t.Fatalf("%s: %v", lines[i], err)
 		}
 		if r.IntN(400) == 0 {
@@ -124,11 +125,11 @@ func TestBrokenStateIsRefused(t *testing.T) {
 	for i := range int64(1500) {
 		l.trade(atEleven+i*20, 714000+i%7, 10, i%2 == 0)
 	}
-	m := New(l.contract, 0, func(*Output) {})
+	m := New(l.contract, 0, func(*core.Output) {})
 	collect(t, m, l.records)
 	state := bytes.Join(m.SaveState(nil), nil)
 	for n := 0; n < len(state); n += 1 + n/40 {
-		if rest, err := New(l.contract, 0, func(*Output) {}).LoadState(state[:n]); err == nil {
+		if rest, err := New(l.contract, 0, func(*core.Output) {}).LoadState(state[:n]); err == nil {
 			t.Fatalf("%d of %d bytes were taken for a state (%d left)", n, len(state), len(rest))
 		}
 	}
@@ -163,18 +164,18 @@ func FuzzLog(f *testing.F) {
 			}
 			m := machines[r.Contract]
 			if m == nil {
-				m = New(r.Contract, 0, func(o *Output) {
+				m = New(r.Contract, 0, func(o *core.Output) {
 					if o.Version.T < 0 || len(o.Ver) != market.VersionLen || len(o.Value) == 0 {
 						t.Fatalf("impossible output %+v", o)
 					}
 				})
 				machines[r.Contract] = m
 			}
-			m.Apply(&Input{Record: &r, Value: line, Thin: thin&(1<<(i%8)) != 0})
+			m.Apply(&core.Input{Record: &r, Value: line, Thin: thin&(1<<(i%8)) != 0})
 		}
 		for id, m := range machines {
 			state := bytes.Join(m.SaveState(nil), nil)
-			again := New(id, 0, func(*Output) {})
+			again := New(id, 0, func(*core.Output) {})
 			if _, err := again.LoadState(state); err != nil {
 				t.Fatalf("state of %s: %v", id, err)
 			}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tickcast/tickcast/compute/core"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -19,7 +20,7 @@ const goldenDir = "../../flink-sql/testdata/candles"
 
 // output is a copy of what a machine emitted.
 type output struct {
-	topic   Topic
+	topic   string
 	key     string
 	version market.Version
 	value   string
@@ -27,10 +28,10 @@ type output struct {
 
 func (o output) String() string {
 	v := o.version
-	return fmt.Sprintf("%s %s %d.%d.%d %s", o.topic.Name(), o.key, v.Epoch, v.T, v.Seq, o.value)
+	return fmt.Sprintf("%s %s %d.%d.%d %s", o.topic, o.key, v.Epoch, v.T, v.Seq, o.value)
 }
 
-func copyOf(o *Output) output {
+func copyOf(o *core.Output) output {
 	return output{o.Topic, string(o.Key), o.Version, string(o.Value)}
 }
 
@@ -55,10 +56,10 @@ func transcript(t *testing.T, input string) string {
 			fmt.Fprintln(&want, line)
 			m := machines[r.Contract]
 			if m == nil {
-				m = New(r.Contract, startMs, func(o *Output) { fmt.Fprintln(&want, copyOf(o)) })
+				m = New(r.Contract, startMs, func(o *core.Output) { fmt.Fprintln(&want, copyOf(o)) })
 				machines[r.Contract] = m
 			}
-			_, err = m.Apply(&Input{Record: &r, Value: []byte(line), AppendMs: atMs})
+			_, err = m.Apply(&core.Input{Record: &r, Value: []byte(line), AppendMs: atMs})
 			if err != nil {
 				fmt.Fprintf(&want, "# refused: %v\n", err)
 			}
