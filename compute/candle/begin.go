@@ -53,6 +53,8 @@ func (m *Machine) contractRecord(r *market.Record) (core.Verdict, error) {
 	if spec.Delisted {
 		m.reset()
 		m.spec = spec
+		m.delistedSeq = r.Seq
+		m.clear()
 		return core.Delisted, nil
 	}
 	if spec.Seeds > 0 {
@@ -161,9 +163,11 @@ func (m *Machine) begin() {
 	m.openAt(p1s, m.open[p1m].OpenMs, m.lastSeen)
 	if m.beginMs > m.nowMs() {
 		m.skipHole(m.beginMs)
+		m.ticker.wholeMs = m.beginMs
 	}
 	m.beginMs = max(m.beginMs, m.nowMs())
 	m.seeding = false
+	m.ticker.rolled, m.ticker.changed = false, true
 	m.phase = running
 	if m.live {
 		m.PublishAll(m.ev.ComputeMs)
@@ -235,6 +239,9 @@ func (m *Machine) skipTo(dayMs int64) {
 // beginMinutes replays seeded days, then seeded minutes; the log must hold every trade from the end of the last one.
 func (m *Machine) beginMinutes(days, minutes []market.Candle) {
 	first := &minutes[0]
+	if len(days) > 0 {
+		m.ticker.wholeMs = first.OpenMs
+	}
 	m.replayDays(days, p1d.OpenMs(first.OpenMs), first.Open)
 	for p := p1s; p <= p1d; p++ {
 		m.openAt(p, p.OpenMs(first.OpenMs), first.Open)
@@ -256,6 +263,7 @@ func (m *Machine) beginMinutes(days, minutes []market.Candle) {
 func (m *Machine) beginDays(days []market.Candle) {
 	last := &days[len(days)-1]
 	m.lastSeen = last.Close
+	m.ticker.wholeMs = last.OpenMs + market.DayMs
 	m.replayDays(days, last.OpenMs+market.DayMs, last.Close)
 	for p := p1s; p <= p1d; p++ {
 		m.openAt(p, last.OpenMs+market.DayMs, last.Close)
@@ -284,6 +292,7 @@ func (m *Machine) join(eventMs, price int64) {
 		m.open[p].Flags |= flagPartial
 	}
 	m.beginMs, m.lastSeen, m.phase = m.nowMs(), price, running
+	m.ticker.wholeMs = p1m.NextMs(m.open[p1m].OpenMs)
 }
 
 // heal takes from a block the days that the state knows only in part.

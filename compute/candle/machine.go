@@ -1,4 +1,4 @@
-// Package candle computes candles from one contract's log of trades: a pure state machine, log records in, output records out. It has no clock and does no I/O;
+// Package candle computes candles from one contract's log of trades, and the 24 h ticker, which is made of its minutes: a pure state machine, log records in, output records out. It has no clock and does no I/O;
 // flink-sql/README.md is its specification and flink-sql/testdata its golden files.
 package candle
 
@@ -36,11 +36,12 @@ type Machine struct {
 	phase    phase
 	live     bool // a record not older than the job was seen: push topics are written
 
-	spec      market.Spec
-	source    string
-	simulated bool
-	mask      uint32 // served periods
-	block     block  // seed records on the way
+	spec        market.Spec
+	delistedSeq int64 // of the record that ended it
+	source      string
+	simulated   bool
+	mask        uint32 // served periods
+	block       block  // seed records on the way
 
 	beginMs  int64 // the log holds everything from here on
 	lastSeen int64 // close before the log began
@@ -55,6 +56,7 @@ type Machine struct {
 	quality    market.Quality
 	gapPending bool // between a gap record and the next trade
 	seeding    bool // closed candles come from seeds
+	ticker     ticker
 
 	ev  *core.Input // the record at hand
 	enc encoder
@@ -78,10 +80,12 @@ func (m *Machine) Apply(in *core.Input) (core.Verdict, error) {
 	if err := core.CheckTime(r.EventMs); err != nil {
 		return core.Invalid, err
 	}
+	before := m.pulse(r)
 	if m.Hole && m.phase == running {
 		m.changeQuality(m.quality, true) // lost records are a gap
 	}
 	v, err := m.apply(r)
+	m.tick(before)
 	if !m.live && in.AppendMs >= m.startMs {
 		m.live = true
 		m.PublishAll(in.ComputeMs)
@@ -107,6 +111,7 @@ func (m *Machine) fence(r *market.Record) core.Verdict {
 func (m *Machine) reset() {
 	m.phase = unseeded
 	m.block.drop()
+	m.ticker = ticker{}
 	m.dirty, m.gapPending, m.quality, m.tradeSeq, m.tradeMs = 0, false, market.QualityOK, -1, 0
 	m.kept = ticks{free: m.kept.free}
 	for p := range m.closed {
@@ -149,8 +154,8 @@ func (m *Machine) apply(r *market.Record) (core.Verdict, error) {
 	return core.Applied, nil
 }
 
-// tick reads the trade of a record at the contract's scales.
-func (m *Machine) tick(r *market.Record) (t tick, err error) {
+// tradeOf reads the trade of a record at the contract's scales.
+func (m *Machine) tradeOf(r *market.Record) (t tick, err error) {
 	t = tick{EventMs: r.EventMs, Price: r.Trade.Price, Qty: r.Trade.Qty, AggID: r.Trade.AggID, FirstID: r.Trade.FirstID, LastID: r.Trade.LastID, BuyerMaker: r.Trade.BuyerMaker}
 	if r.PriceScale != m.enc.priceScale {
 		if t.Price, err = market.Rescale(t.Price, r.PriceScale, m.enc.priceScale); err != nil {
@@ -172,7 +177,7 @@ func (m *Machine) nowMs() int64 { return m.open[market.Period1s].OpenMs }
 func (m *Machine) keepMs() int64 { return market.Period1m.OpenMs(m.nowMs()) - keptMs }
 
 func (m *Machine) trade(r *market.Record) (core.Verdict, error) {
-	t, err := m.tick(r)
+	t, err := m.tradeOf(r)
 	if err != nil {
 		return core.Invalid, err
 	}
@@ -198,6 +203,7 @@ func (m *Machine) trade(r *market.Record) (core.Verdict, error) {
 	m.open[market.Period1s].add(&t)
 	m.open[market.Period1m].add(&t)
 	m.tradeSeq, m.tradeMs = r.Seq, r.EventMs
+	m.ticker.tradeMs, m.ticker.changed = max(m.ticker.tradeMs, r.EventMs), true
 	m.dirty = allPeriods
 	m.gapPending = false
 	switch {

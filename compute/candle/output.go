@@ -23,20 +23,21 @@ const KindCandle = "candle"
 type encoder struct {
 	priceScale, qtyScale int
 
-	out   core.Output
-	head  market.Header
-	keys  [market.PeriodCount][]byte // of push.candles and push.closed
-	late  []byte                     // key of market.late
-	key   []byte                     // scratch
-	ver   []byte
-	value []byte
+	out    core.Output
+	head   market.Header
+	keys   [market.PeriodCount][]byte // of push.candles and push.closed
+	ticker []byte                     // key of push.tickers
+	late   []byte                     // key of market.late
+	key    []byte                     // scratch
+	ver    []byte
+	value  []byte
 }
 
 func (e *encoder) init(contract string) {
 	for p := range e.keys {
 		e.keys[p] = []byte(catalog.CandleKey(contract, market.Period(p)))
 	}
-	e.late = []byte(contract)
+	e.ticker, e.late = []byte(catalog.TickerKey(contract)), []byte(contract)
 	e.head.Contract = contract
 }
 
@@ -46,16 +47,22 @@ func (e *encoder) ledgerKey(p market.Period, openMs int64) []byte {
 	return strconv.AppendInt(e.key, openMs, 10)
 }
 
-func (m *Machine) encode(b *bar, q market.Quality) *core.Output {
+// writeCandle writes a candle.
+func (m *Machine) writeCandle(topic string, b *bar, key []byte) {
+	m.write(topic, KindCandle, market.Version{Epoch: m.Epoch, T: b.OpenMs, Seq: b.Seq}, key, m.enc.value)
+}
+
+// encode makes the value of a candle's next outputs.
+func (m *Machine) encode(b *bar) {
 	e := &m.enc
-	h := &e.head
-	h.Source, h.Simulated, h.Epoch, h.Seq, h.EventMs, h.ComputeMs, h.Quality = m.source, m.simulated, m.Epoch, b.Seq, b.EventMs, m.ev.ComputeMs, q
-	e.value = b.AppendJSON(h.AppendJSON(e.value[:0]), e.priceScale, e.qtyScale)
-	e.out.Kind, e.out.Key, e.out.Value = KindCandle, e.keys[b.Period], e.value
-	e.out.Version = market.Version{Epoch: m.Epoch, T: b.OpenMs, Seq: b.Seq}
-	e.ver = e.out.Version.Append(e.ver[:0])
-	e.out.Ver = e.ver
-	return &e.out
+	e.value = b.AppendJSON(m.header(b.Seq, b.EventMs, b.Quality).AppendJSON(e.value[:0]), e.priceScale, e.qtyScale)
+}
+
+// header is the envelope of a version.
+func (m *Machine) header(seq, eventMs int64, q market.Quality) *market.Header {
+	h := &m.enc.head
+	h.Source, h.Simulated, h.Epoch, h.Seq, h.EventMs, h.ComputeMs, h.Quality = m.source, m.simulated, m.Epoch, seq, eventMs, m.ev.ComputeMs, q
+	return h
 }
 
 // writeClosed writes a closed candle, or its revision, to the ledger and to the clients.
@@ -63,13 +70,11 @@ func (m *Machine) writeClosed(b *bar) {
 	if m.mask&(1<<b.Period) == 0 || b.Flags&flagPartial != 0 {
 		return
 	}
-	out := m.encode(b, b.Quality)
+	m.encode(b)
 	if m.live && !m.seeding {
-		out.Topic = Closed
-		m.emit(out)
+		m.writeCandle(Closed, b, m.enc.keys[b.Period])
 	}
-	out.Topic, out.Key = Ledger, m.enc.ledgerKey(b.Period, b.OpenMs)
-	m.emit(out)
+	m.writeCandle(Ledger, b, m.enc.ledgerKey(b.Period, b.OpenMs))
 }
 
 // publishClosed writes a closed candle to the clients again.
@@ -77,9 +82,8 @@ func (m *Machine) publishClosed(b *bar) {
 	if b == nil || !m.live || m.mask&(1<<b.Period) == 0 || b.Flags&flagPartial != 0 {
 		return
 	}
-	out := m.encode(b, b.Quality)
-	out.Topic = Closed
-	m.emit(out)
+	m.encode(b)
+	m.writeCandle(Closed, b, m.enc.keys[b.Period])
 }
 
 // publishOpen writes those of the given open candles that have changed.
@@ -93,9 +97,8 @@ func (m *Machine) publishOpen(which uint32) {
 	for p := p1s; which != 0; p, which = p+1, which>>1 {
 		if which&1 != 0 {
 			m.whole(p, &b)
-			out := m.encode(&b, b.Quality)
-			out.Topic = Live
-			m.emit(out)
+			m.encode(&b)
+			m.writeCandle(Live, &b, m.enc.keys[p])
 		}
 	}
 }
@@ -113,6 +116,9 @@ func (m *Machine) publish(which uint32) {
 
 // PublishAll writes the full state of every key: at the beginning, and whenever the surroundings want a new complete set in the log.
 func (m *Machine) PublishAll(computeMs int64) {
+	if m.spec.Delisted {
+		m.clear()
+	}
 	if m.phase != running {
 		return
 	}
@@ -120,12 +126,24 @@ func (m *Machine) PublishAll(computeMs int64) {
 	before, live := m.ev, m.live
 	m.ev, m.live = &at, true
 	m.publish(allPeriods)
+	if !m.ticker.changed { // else the record at hand is not applied to its end, and publishes it
+		m.publishTicker()
+	}
 	m.ev, m.live = before, live
+}
+
+// clear takes what was retained of a delisted contract from the clients; with the version of the last candle's time, no older one comes back after it.
+func (m *Machine) clear() {
+	for p := range m.enc.keys {
+		v := market.Version{Epoch: m.Epoch, T: m.open[p].OpenMs, Seq: m.delistedSeq}
+		m.write(Live, KindCandle, v, m.enc.keys[p], nil)
+		m.write(Closed, KindCandle, v, m.enc.keys[p], nil)
+	}
+	m.write(Tickers, KindTicker, market.Version{Epoch: m.Epoch, Seq: m.delistedSeq}, m.enc.ticker, nil)
 }
 
 // writeLate passes a record on that came too late.
 func (m *Machine) writeLate() {
 	r := m.ev.Record
-	m.enc.out = core.Output{Topic: Beyond, Kind: r.Kind.String(), Version: r.Version(), Key: m.enc.late, Ver: r.Version().Append(m.enc.ver[:0]), Value: m.ev.Value}
-	m.emit(&m.enc.out)
+	m.write(Beyond, r.Kind.String(), r.Version(), m.enc.late, m.ev.Value)
 }

@@ -137,7 +137,7 @@ func TestBrokenStateIsRefused(t *testing.T) {
 
 // FuzzLog gives any lines to the decoder and the core: no panic, and a state that comes back as it was saved.
 func FuzzLog(f *testing.F) {
-	files, err := filepath.Glob(goldenDir + "/*.txt")
+	files, err := filepath.Glob(goldenDir + "/*/*.txt")
 	if err != nil || len(files) == 0 {
 		f.Fatalf("no golden files: %v", err)
 	}
@@ -165,7 +165,7 @@ func FuzzLog(f *testing.F) {
 			m := machines[r.Contract]
 			if m == nil {
 				m = New(r.Contract, 0, func(o *core.Output) {
-					if o.Version.T < 0 || len(o.Ver) != market.VersionLen || len(o.Value) == 0 {
+					if o.Version.T < 0 || len(o.Ver) != market.VersionLen || (len(o.Value) == 0) != (o.Value == nil) {
 						t.Fatalf("impossible output %+v", o)
 					}
 				})

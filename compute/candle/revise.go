@@ -26,7 +26,7 @@ func (m *Machine) amend(r *market.Record) (core.Verdict, error) {
 	var t tick
 	if correction {
 		var err error
-		if t, err = m.tick(r); err != nil {
+		if t, err = m.tradeOf(r); err != nil {
 			return core.Invalid, err
 		}
 		if t.EventMs > m.nowMs()+core.MaxJumpMs {
@@ -68,6 +68,7 @@ func (m *Machine) amend(r *market.Record) (core.Verdict, error) {
 
 // revise computes every candle again that holds one of two seconds whose trades have changed, and the prices of the empty candles after them.
 func (m *Machine) revise(a, b int64) {
+	m.ticker.rolled, m.ticker.changed = false, true
 	for p := p1s; p < end; p++ {
 		m.recompute(p, p.OpenMs(a))
 		if p.OpenMs(b) != p.OpenMs(a) {
@@ -189,6 +190,7 @@ func (m *Machine) rescale(price, qty int) {
 	}
 	pf, qf := market.Pow10(max(price, 0)), market.Pow10(max(qty, 0))
 	m.lastSeen *= pf
+	m.ticker.rolled = false
 	for p := range m.closed {
 		m.open[p].rescale(pf, qf)
 		for i := range m.closed[p].n {

@@ -8,7 +8,7 @@ import (
 )
 
 // StateVersion changes when the form of a saved state does.
-const StateVersion = 1
+const StateVersion = 2
 
 // SaveState appends the machine's state to a list of pieces, which are one byte string. They stay as they are while the machine goes on.
 func (m *Machine) SaveState(pieces [][]byte) [][]byte {
@@ -23,6 +23,8 @@ func (m *Machine) SaveState(pieces [][]byte) [][]byte {
 		w.bar(&bar{Candle: m.block.got[i]})
 	}
 	w.Int(int64(m.phase), int64(m.enc.priceScale), int64(m.enc.qtyScale), m.beginMs, m.lastSeen, m.tradeSeq, m.tradeMs, int64(m.quality))
+	w.Int(m.delistedSeq)
+	m.ticker.save(&w.Saver)
 	for p := range m.open {
 		w.bar(&m.open[p])
 		r := &m.closed[p]
@@ -90,6 +92,8 @@ func (m *Machine) LoadState(b []byte) (rest []byte, err error) {
 		m.makeRings()
 	}
 	m.enc.priceScale, m.enc.qtyScale = int(priceScale), int(qtyScale)
+	m.delistedSeq = r.Int()
+	m.ticker.load(&r.Loader)
 	for p := range m.open {
 		r.bar(&m.open[p])
 		for range r.Count(len(m.closed[p].buf)) {
