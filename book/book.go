@@ -90,3 +90,9 @@ func (b *Book) Trim(n int) {
 	b.bids.trim(n)
 	b.asks.trim(n)
 }
+
+// BidsFrom counts the bids at this price or above.
+func (b *Book) BidsFrom(price int64) int { return b.NumBids() - b.bids.find(price) }
+
+// AsksTo counts the asks at this price or below.
+func (b *Book) AsksTo(price int64) int { return b.NumAsks() - b.asks.find(-price) }

@@ -158,3 +158,14 @@ func BenchmarkApply(b *testing.B) {
 		})
 	}
 }
+
+func TestLevelsWithinAPriceAreCounted(t *testing.T) {
+	t.Parallel()
+	var b book.Book
+	b.Set(&market.BookChange{Bids: []market.Level{{Price: 9, Qty: 1}, {Price: 7, Qty: 3}}, Asks: []market.Level{{Price: 10, Qty: 4}, {Price: 12, Qty: 1}}})
+	for price, want := range map[int64][2]int{1: {2, 0}, 7: {2, 0}, 8: {1, 0}, 9: {1, 0}, 10: {0, 1}, 11: {0, 1}, 12: {0, 2}, 99: {0, 2}} {
+		if got := [2]int{b.BidsFrom(price), b.AsksTo(price)}; got != want {
+			t.Errorf("%d: %v bids and asks, want %v", price, got, want)
+		}
+	}
+}
