@@ -33,6 +33,51 @@ func (b *Book) AppendSnapshot(dst []byte) []byte {
 	return dst
 }
 
+// AppendSnapshot appends the flow's whole state, with a command that was peeked and not taken.
+func (f *Flow) AppendSnapshot(dst []byte) []byte {
+	p, c := &f.p, &f.next
+	flag := func(v bool) int64 {
+		if v {
+			return 1
+		}
+		return 0
+	}
+	for _, v := range [...]int64{snapshotVersion, p.Anchor, p.RateMilli, p.QuoteMilli, flag(p.Even), p.Lots, int64(p.Orders), p.Reach,
+		int64(f.random), f.mid, f.nowUs, f.takerUs, f.quoteUs, f.even, f.sincePull, f.burst, int64(f.side), flag(f.hasNext)} {
+		dst = binary.AppendVarint(dst, v)
+	}
+	if f.hasNext {
+		for _, v := range [...]int64{int64(c.Kind), int64(c.Side), c.TimeUs, c.ID, c.Price, c.Qty} {
+			dst = binary.AppendVarint(dst, v)
+		}
+	}
+	return dst
+}
+
+// LoadFlow makes the flow that Flow.AppendSnapshot wrote, and returns what follows it.
+func LoadFlow(snapshot []byte) (*Flow, []byte, error) {
+	r := reader{b: snapshot}
+	if v := r.next(); r.err == nil && v != snapshotVersion {
+		return nil, nil, fmt.Errorf("matching: flow snapshot of version %d, want %d", v, snapshotVersion)
+	}
+	f := &Flow{p: FlowParams{Anchor: r.next(), RateMilli: r.next(), QuoteMilli: r.next(), Even: r.next() == 1, Lots: r.next(), Orders: int(r.next()), Reach: r.next()}}
+	f.random = splitmix(r.next())
+	for _, v := range [...]*int64{&f.mid, &f.nowUs, &f.takerUs, &f.quoteUs, &f.even, &f.sincePull, &f.burst} {
+		*v = r.next()
+	}
+	f.side, f.hasNext = Side(r.next()&1), r.next() == 1
+	if f.hasNext {
+		f.next = Command{Kind: Kind(r.next()), Side: Side(r.next()), TimeUs: r.next(), ID: r.next(), Price: r.next(), Qty: r.next()}
+	}
+	if r.err != nil {
+		return nil, nil, r.err
+	}
+	if f.mid < minMid*midScale || f.mid > 1<<60 {
+		return nil, nil, fmt.Errorf("%w: mid price", errSnapshot)
+	}
+	return f, r.b, f.p.Validate()
+}
+
 var errSnapshot = errors.New("matching: the snapshot cannot be read")
 
 // reader takes numbers from a snapshot; after an error it gives zeros.
