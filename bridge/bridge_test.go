@@ -136,7 +136,7 @@ func (w *world) round(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	rd := round{Offsets: map[string][]int64{}}
+	rd := kafka.Round{Offsets: map[string][]int64{}}
 	for _, topic := range []string{catalog.PushCandles, catalog.PushClosed} {
 		ranges, err := r.Ranges(topic)
 		if err != nil {
