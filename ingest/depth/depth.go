@@ -70,6 +70,7 @@ type Counts struct {
 	Refreshes   int64 // REST snapshots that renewed a valid book
 	Gaps        int64 // gap records
 	Missing     int64 // updates that gap records name
+	Rounded     int64 // levels whose quantity was finer than the contract's step
 	Late        int64 // diffs whose time was already closed by a clock record: written at the clock's time
 	Clocks      int64
 	Epochs      int64

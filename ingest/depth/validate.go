@@ -58,7 +58,12 @@ func (f *Feed) levels(raw [][2]string, zero bool) (ls []market.Level, reason, de
 		if l.Price, err = market.ParseScaled(raw[i][0], f.contract.Tick.Scale); err != nil {
 			return nil, decimalReason(err), fmt.Sprintf("price %.40q: %v", raw[i][0], err)
 		}
-		if l.Qty, err = market.ParseScaled(raw[i][1], f.contract.Step.Scale); err != nil {
+		l.Qty, err = market.ParseScaled(raw[i][1], f.contract.Step.Scale)
+		if errors.Is(err, market.ErrOffScale) {
+			l.Qty, err = rounded(raw[i][1], f.contract.Step.Scale)
+			f.Counts.Rounded++
+		}
+		if err != nil {
 			return nil, decimalReason(err), fmt.Sprintf("quantity %.40q: %v", raw[i][1], err)
 		}
 		if l.Price <= 0 || l.Qty < 0 || l.Qty == 0 && !zero {
@@ -66,6 +71,17 @@ func (f *Feed) levels(raw [][2]string, zero bool) (ls []market.Level, reason, de
 		}
 	}
 	return ls, "", ""
+}
+
+// rounded reads a quantity that is finer than the step, half up but never as 0. Real books hold such levels: orders from before the step became coarser
+// (BTCUSDT on 2024-08-08: 25.42618900 at 200000.00, with a step of 0.00001).
+func rounded(text string, scale int) (int64, error) {
+	m, has, err := market.ParseDecimal(text)
+	if err != nil || has > market.MaxScale {
+		return 0, market.ErrDecimal
+	}
+	unit := market.Pow10(has - scale)
+	return max(m/unit+m%unit*2/unit, min(m, 1)), nil
 }
 
 func decimalReason(err error) string {
