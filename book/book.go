@@ -6,8 +6,8 @@ import "github.com/tickcast/tickcast/market"
 
 // Book is an order book. The zero value is an empty one. It belongs to one goroutine; a method that reads returns levels in the tick's and step's scale.
 type Book struct {
-	bids side
-	asks side
+	bids Side
+	asks Side
 }
 
 // Reset empties the book; its room is kept.
@@ -31,10 +31,10 @@ func (b *Book) Set(snapshot *market.BookChange) {
 // diff the later one counts.
 func (b *Book) Apply(diff *market.BookChange) {
 	for _, l := range diff.Bids {
-		b.bids.put(l.Price, l.Qty)
+		b.bids.Put(l.Price, l.Qty)
 	}
 	for _, l := range diff.Asks {
-		b.asks.put(-l.Price, l.Qty)
+		b.asks.Put(-l.Price, l.Qty)
 	}
 }
 
