@@ -79,3 +79,54 @@ func TestAFlowKeepsARealisticBook(t *testing.T) {
 		})
 	}
 }
+
+func TestAFlowGoesOnFromASnapshotAsIfNothingHadHappened(t *testing.T) {
+	t.Parallel()
+	p := DefaultFlowParams(500_000, 40, 2000)
+	f, err := NewFlow(p, 3, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBook(t, DefaultConfig())
+	step := func(f *Flow, b *Book) Command {
+		c := f.Peek(b)
+		b.Apply(c)
+		f.Take()
+		return c
+	}
+	for i := range 5000 {
+		step(f, b)
+		if i%7 == 0 {
+			f.Peek(b) // a snapshot also between drawing and taking
+		}
+		if i == 3000 {
+			p.RateMilli *= 10
+			if err := f.Resume(p, b.TimeUs()+60_000_000); err != nil {
+				t.Fatal(err)
+			}
+			if c := f.Peek(b); c.TimeUs < b.TimeUs()+60_000_000 {
+				t.Fatalf("after a halt of a minute the next command comes %d us later", c.TimeUs-b.TimeUs())
+			}
+		}
+		if i%500 != 0 {
+			continue
+		}
+		snap := f.AppendSnapshot(b.AppendSnapshot(nil))
+		b2, rest, err := Load(snap)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f2, rest, err := LoadFlow(rest)
+		if err != nil || len(rest) != 0 {
+			t.Fatalf("%v, %d bytes left", err, len(rest))
+		}
+		b1, rest, _ := Load(snap)
+		f1, _, _ := LoadFlow(rest)
+		for range 1000 {
+			if c1, c2 := step(f1, b1), step(f2, b2); c1 != c2 {
+				t.Fatalf("%+v and %+v", c1, c2)
+			}
+		}
+		b, f = b2, f2
+	}
+}
