@@ -17,14 +17,14 @@ const (
 	recordedKlines = "testdata/BTCUSDT-1m-2020-01-02T1510-1517.csv"
 )
 
-func loadRecorded(t *testing.T) ([]trade, []bar) {
+func loadRecorded(t *testing.T) *recorded {
 	t.Helper()
 	m := Recording{Symbol: "BTCUSDT", AggTrades: []string{recordedTrades}, Klines: recordedKlines}
-	trades, klines, err := m.load()
+	rec, err := m.load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return trades, klines
+	return rec
 }
 
 // fields are the nine that the exchange's klines and ours have in common, and the open time.
@@ -35,7 +35,8 @@ func fields(b *bar) string {
 
 func TestKlinesOfRecordedTradesEqualTheExchanges(t *testing.T) {
 	t.Parallel()
-	trades, klines := loadRecorded(t)
+	rec := loadRecorded(t)
+	trades, klines := rec.trades, rec.klines
 	log := newEventLog(2000)
 	for _, tr := range trades {
 		if err := log.add(tr); err != nil {
@@ -75,16 +76,16 @@ func TestKlinesOfRecordedTradesEqualTheExchanges(t *testing.T) {
 
 func TestMinuteInWhichARecordingBeginsIsTheExchangesToo(t *testing.T) {
 	t.Parallel()
-	trades, klines := loadRecorded(t)
-	want := klines[0]
+	rec := loadRecorded(t)
+	want := rec.klines[0]
 	sym := DefaultConfig().Symbols[0]
 	p, err := sym.params(&MarketConfig{}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	in := newInstrument(sym, p, 2000)
-	in.play(trades, klines, 1, 0)
-	if err := in.catchUp(trades[len(trades)-1].TimeUs+1, 0); err != nil {
+	in.play(rec, 1, 0)
+	if err := in.catchUp(rec.trades[len(rec.trades)-1].TimeUs+1, 0); err != nil {
 		t.Fatal(err)
 	}
 	got, _ := in.log.bars.one(market.Period1m, want.OpenMs)
@@ -217,6 +218,18 @@ func TestKlinesAgreeAmongPeriods(t *testing.T) {
 	}
 }
 
+// nextTrade takes events up to the next trade.
+func nextTrade(src source) trade {
+	for {
+		e := src.peek()
+		t := e.Trade
+		src.take()
+		if t != nil {
+			return *t
+		}
+	}
+}
+
 func TestMarketGoesOnFromAnyCheckpoint(t *testing.T) {
 	t.Parallel()
 	in, startMs := marketOf(t, false, 10)
@@ -228,7 +241,7 @@ func TestMarketGoesOnFromAnyCheckpoint(t *testing.T) {
 		g := c.State.clone()
 		want := in.log.aggTrades(aggRange{fromID: noTime, startUs: c.MinuteMs * 1000, endUs: noTime, limit: 1 << 30}, end)
 		for i := range want {
-			if got := g.take(); !reflect.DeepEqual(got, want[i]) {
+			if got := nextTrade(g); !reflect.DeepEqual(got, want[i]) {
 				t.Fatalf("checkpoint %d, trade %d\n got %+v\nwant %+v", c.MinuteMs, i, got, want[i])
 			}
 		}
@@ -335,12 +348,13 @@ func TestSingleTradesBecomeAggregates(t *testing.T) {
 			timeMs*1_000_000, timeMs+1, id, price, qty, timeMs, maker)
 	}
 	input := frame(10, "100.00", "1", 5000, true) + frame(11, "100.00", "2", 5000, true) +
-		`5000 {"stream":"btcusdt@bookTicker","data":{"u":1}}` + "\n" + `5000 {"stream":"ethusdt@trade","data":{}}` + "\n" +
+		`5000 {"stream":"btcusdt@kline_1m","data":{}}` + "\n" + `5000 {"stream":"ethusdt@trade","data":{}}` + "\n" +
 		frame(12, "100.00", "3", 5000, false) + frame(13, "100.01", "4", 5000, false) + frame(14, "100.01", "5", 5001, false)
-	got, err := readFrames(strings.NewReader(input), "BTCUSDT", nil)
-	if err != nil {
+	var rec recorded
+	if err := rec.readFrames(strings.NewReader(input), "BTCUSDT"); err != nil {
 		t.Fatal(err)
 	}
+	got := rec.trades
 	var lines []string
 	for i := range got {
 		lines = append(lines, fmt.Sprintf("%s fills %v", appendAggRow(nil, inMs, &got[i]), got[i].Fills))
@@ -365,10 +379,11 @@ func TestRecordedFramesMakeOneLog(t *testing.T) {
 	for symbol, want := range map[string]int{"BTCUSDT": 19904, "ETHUSDT": 14515} {
 		name := dir + "/spot_" + strings.ToLower(symbol)
 		m := Recording{Symbol: symbol, Frames: []string{name + "_20240808.gz", name + "_20240809.gz"}}
-		trades, _, err := m.load()
+		rec, err := m.load()
 		if err != nil {
 			t.Fatal(err)
 		}
+		trades := rec.trades
 		log := newEventLog(1 << 20)
 		for _, tr := range trades {
 			if err := log.add(tr); err != nil {

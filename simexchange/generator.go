@@ -70,12 +70,12 @@ func (g *generator) clone() *generator {
 	return &c
 }
 
-// take returns the next trade and draws the one after it.
-func (g *generator) take() trade {
+func (g *generator) peek() *event {
 	t := g.Next
-	g.draw()
-	return t
+	return &event{TimeUs: t.TimeUs, Trade: &t}
 }
+
+func (g *generator) take() { g.draw() }
 
 func (g *generator) draw() {
 	r := rand.New(&g.Random)

@@ -9,31 +9,6 @@ import (
 	"github.com/tickcast/tickcast/market"
 )
 
-// source hands out a symbol's trades in order: the random market, or a recording.
-type source interface {
-	// peek returns the next trade without taking it; nil at the end.
-	peek() *trade
-	take() trade
-}
-
-func (g *generator) peek() *trade { return &g.Next }
-
-// playback is a recording as a source.
-type playback struct{ left []trade }
-
-func (p *playback) peek() *trade {
-	if len(p.left) == 0 {
-		return nil
-	}
-	return &p.left[0]
-}
-
-func (p *playback) take() trade {
-	t := p.left[0]
-	p.left = p.left[1:]
-	return t
-}
-
 // checkpoint is the random market's state at a whole minute: every trade before it taken, none after.
 type checkpoint struct {
 	MinuteMs int64
@@ -46,8 +21,10 @@ type instrument struct {
 	params marketParams
 	src    source
 
-	aggStream, tradeStream string
-	klineStreams           [market.PeriodCount]string
+	streams streamNames
+
+	told   ticker // what ticker streams said last, without its times; the publishing goroutine's
+	ticker ticker // the same with them
 
 	mu          sync.RWMutex // guards what follows: the publishing goroutine writes, REST reads
 	log         *eventLog
@@ -55,12 +32,7 @@ type instrument struct {
 }
 
 func newInstrument(s Symbol, p marketParams, keep int) *instrument {
-	name := strings.ToLower(s.Symbol)
-	in := &instrument{Symbol: s, params: p, log: newEventLog(keep), aggStream: name + aggTradeSuffix, tradeStream: name + tradeSuffix}
-	for _, p := range market.Periods() {
-		in.klineStreams[p] = name + klineInfix + p.String()
-	}
-	return in
+	return &instrument{Symbol: s, params: p, log: newEventLog(keep), streams: namesOf(strings.ToLower(s.Symbol))}
 }
 
 // seedOf makes each symbol's market another one.
@@ -86,16 +58,19 @@ func (in *instrument) begin(seed uint64, startMs int64) {
 	in.checkpoints = []checkpoint{{MinuteMs: startMs, State: g.clone()}}
 }
 
-// catchUp takes all trades before untilUs into the log, without sending anything.
+// catchUp takes all events before untilUs into the log, without sending anything.
 func (in *instrument) catchUp(untilUs int64, backlogMin int) error {
-	for t := in.src.peek(); t != nil && t.TimeUs < untilUs; t = in.src.peek() {
-		in.tick(t.TimeUs/1000, backlogMin)
-		if err := in.log.add(in.src.take()); err != nil {
+	for e := in.src.peek(); e != nil && e.TimeUs < untilUs; e = in.src.peek() {
+		in.tick(e.TimeUs/1000, backlogMin)
+		if _, err := in.log.enter(e); err != nil {
 			return fmt.Errorf("%s: %w", in.Symbol.Symbol, err)
 		}
+		in.log.depth.forget()
+		in.src.take()
 	}
 	in.tick(untilUs/1000, backlogMin)
 	in.log.bars.advance(untilUs / 1000)
+	in.log.depth.remember(untilUs / 1000)
 	return nil
 }
 
@@ -118,15 +93,22 @@ func (in *instrument) firstCheckpointMs() int64 {
 }
 
 // play makes a recording the source; its times are moved by shiftMs.
-func (in *instrument) play(trades []trade, klines []bar, seed uint64, shiftMs int64) {
-	for i := range trades {
-		trades[i].TimeUs += shiftMs * 1000
+func (in *instrument) play(r *recorded, seed uint64, shiftMs int64) {
+	for i := range r.events {
+		e := &r.events[i]
+		e.TimeUs += shiftMs * 1000
+		if e.Trade != nil {
+			e.Trade.TimeUs += shiftMs * 1000
+		}
 	}
-	for i := range klines {
-		klines[i].OpenMs += shiftMs
+	for i := range r.klines {
+		r.klines[i].OpenMs += shiftMs
 	}
-	in.params.Anchor = trades[0].Price
-	addPast(in.log.bars, in.params, seedOf(seed, in.Symbol.Symbol), trades, klines)
-	in.log.bars.advance(trades[0].TimeUs / 1000)
-	in.src = &playback{left: trades}
+	in.params.Anchor = r.trades[0].Price
+	addPast(in.log.bars, in.params, seedOf(seed, in.Symbol.Symbol), r.trades, r.klines)
+	in.log.bars.advance(r.trades[0].TimeUs / 1000)
+	d := in.log.depth
+	d.book.apply(r.snapshot.LastID, r.snapshot.Levels)
+	d.best, d.recorded = d.book.best(), len(r.tops) > 0
+	in.src = &playback{left: r.events}
 }

@@ -140,7 +140,10 @@ func TestIDsAndTimesGoOnAfterARestart(t *testing.T) {
 		}
 	})
 	run(func(s *Server) {
-		after := getRows[recordedTrade](t, s, path+fmt.Sprintf("&fromId=%d", before[0].AggID))
+		var after []recordedTrade
+		for end := time.Now().Add(20 * time.Second); len(after) <= len(before) && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			after = getRows[recordedTrade](t, s, path+fmt.Sprintf("&fromId=%d", before[0].AggID)) // the market may be quiet for a moment
+		}
 		for i := range before {
 			if after[i] != before[i] {
 				t.Fatalf("%+v after the restart, %+v before", after[i], before[i])
