@@ -37,6 +37,7 @@ type Feed struct {
 	lastMs  int64 // the last command's event time
 	lowBid  int64 // bids below it are known only if they changed since the last REST snapshot; 0: all are known
 	highAsk int64 // asks above it likewise; 0: all are known
+	thin    bool  // none is left on a side of the levels that REST told
 	minute  int64 // of the last snapshot in the log, event time / SnapshotMs
 	regress int   // diffs in a row that are older by id and newer by time
 

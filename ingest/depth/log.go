@@ -57,9 +57,7 @@ func (f *Feed) writeClock(nowMs, x int64) {
 	if x <= c.x {
 		return
 	}
-	if c.quality == market.QualityStale {
-		f.writeQuality(nowMs, market.QualityOK)
-	}
+	f.alive(nowMs)
 	if minute := x / f.cfg.SnapshotMs; minute > f.minute { // nothing changes for so long: the log holds the book all the same
 		f.writeSnapshot(f.lastMs)
 		f.minute = minute
@@ -94,9 +92,7 @@ func (f *Feed) command(nowMs, id, ms int64) int64 {
 
 // write puts a diff into the log that is in the book; in each new minute the whole book follows it.
 func (f *Feed) write(nowMs int64, d *diff) {
-	if f.clock.quality == market.QualityStale {
-		f.writeQuality(nowMs, market.QualityOK)
-	}
+	f.alive(nowMs)
 	ms := f.command(nowMs, d.last, d.ms)
 	c := d.change
 	c.FirstID, c.LastID = d.first, d.last
@@ -109,6 +105,7 @@ func (f *Feed) write(nowMs int64, d *diff) {
 
 // writeBook puts a book that was made of a REST snapshot into the log.
 func (f *Feed) writeBook(nowMs, id, ms int64) {
+	f.thin = false
 	if f.clock.quality != market.QualityOK {
 		f.writeQuality(nowMs, market.QualityOK)
 	}
@@ -164,6 +161,17 @@ func (f *Feed) gap(nowMs, to int64, why string) {
 func (f *Feed) writeQuality(nowMs int64, q market.Quality) {
 	f.clock.quality, f.clock.qualityAt = q, nowMs
 	f.emit(market.Record{Kind: market.KindQuality, EventMs: f.eventMs(nowMs)})
+}
+
+// alive takes back that the feed is stale.
+func (f *Feed) alive(nowMs int64) {
+	if f.clock.quality == market.QualityStale {
+		q := market.QualityOK
+		if f.thin {
+			q = market.QualityDegraded
+		}
+		f.writeQuality(nowMs, q)
+	}
 }
 
 // stepQuality says each second that nothing newer is known.

@@ -182,13 +182,23 @@ func (f *Feed) accept(nowMs int64, snap *snapshot) {
 }
 
 // watchRange asks for a fresh snapshot when the market has moved so far that few levels are left of those that REST told: beyond them only those are known that
-// changed since.
+// changed since. When none is left, even the best price may be one that nobody told us of.
 func (f *Feed) watchRange(nowMs int64) {
-	s := &f.fetch
-	if s.busy || s.wanted || f.snap != nil || nowMs-s.askedMs < f.cfg.RefreshMinMs || nowMs < s.notBefore {
+	bids, asks := f.cfg.RefreshLevels, f.cfg.RefreshLevels
+	if f.lowBid > 0 {
+		bids = f.book.BidsFrom(f.lowBid)
+	}
+	if f.highAsk > 0 {
+		asks = f.book.AsksTo(f.highAsk)
+	}
+	if min(bids, asks) >= f.cfg.RefreshLevels {
 		return
 	}
-	if f.lowBid > 0 && f.book.BidsFrom(f.lowBid) < f.cfg.RefreshLevels || f.highAsk > 0 && f.book.AsksTo(f.highAsk) < f.cfg.RefreshLevels {
+	if !f.thin && min(bids, asks) == 0 {
+		f.thin = true
+		f.writeQuality(nowMs, market.QualityDegraded)
+	}
+	if s := &f.fetch; !s.busy && f.snap == nil && nowMs-s.askedMs >= f.cfg.RefreshMinMs {
 		s.wanted = true
 	}
 }
