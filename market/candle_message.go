@@ -10,7 +10,7 @@ type CandleMessage struct {
 }
 
 // Version is the version of the candle's key.
-func (m *CandleMessage) Version() Version {
+func (m CandleMessage) Version() Version {
 	return Version{Epoch: m.Epoch, T: m.OpenMs, Seq: m.Seq}
 }
 
