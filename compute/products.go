@@ -4,6 +4,7 @@ import (
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/compute/candle"
 	"github.com/tickcast/tickcast/compute/core"
+	"github.com/tickcast/tickcast/compute/orderbook"
 )
 
 // machine is the pure core of one contract's log. It belongs to the loop's goroutine, does no I/O and has no clock.
@@ -31,4 +32,6 @@ type product struct {
 var products = []product{
 	{catalog.MarketTrades, []string{catalog.PushCandles, catalog.PushClosed, catalog.PushTickers}, candle.StateVersion,
 		func(id string, startMs int64, emit func(*core.Output)) machine { return candle.New(id, startMs, emit) }},
+	{catalog.MarketBooks, []string{catalog.PushBBO, catalog.PushBooks}, orderbook.StateVersion,
+		func(id string, startMs int64, emit func(*core.Output)) machine { return orderbook.New(id, startMs, emit) }},
 }

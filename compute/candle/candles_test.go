@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/tickcast/tickcast/compute/core"
+	"github.com/tickcast/tickcast/compute/core/coretest"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -35,7 +36,7 @@ func collect(t *testing.T, m *Machine, records []market.Record) {
 }
 
 func keep(outs *[]output) func(*core.Output) {
-	return func(o *core.Output) { *outs = append(*outs, copyOf(o)) }
+	return func(o *core.Output) { *outs = append(*outs, coretest.Copy(o)) }
 }
 
 // seeds writes a block as ingest does: 62 days and 24 hours of minutes, random.
@@ -217,7 +218,7 @@ func TestRecordedAggTradesGiveBinancesKlines(t *testing.T) {
 		t.Fatalf("%d klines, %v", len(klines), err)
 	}
 	for _, k := range klines {
-		c := parse(t, ledger["BTCUSDT/1m/"+k[0]].value)
+		c := parse(t, ledger["BTCUSDT/1m/"+k[0]].Value)
 		got := []string{c.O, c.H, c.L, c.C, c.V, c.QV, fmt.Sprint(c.N), c.BV, c.BQV}
 		want := []string{k[1], k[2], k[3], k[4], k[5], k[7], k[8], k[9], k[10]}
 		for i := range want {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/tickcast/tickcast/compute/core"
+	"github.com/tickcast/tickcast/compute/core/coretest"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -62,19 +63,19 @@ func TestRestartsAnywhereGiveTheSameBytes(t *testing.T) {
 			}
 			all, endState := run{to: len(lines)}.do(t, r, &l, lines)
 			want := map[string]string{}
-			id := func(o output) string { return fmt.Sprint(o.topic, o.key, o.version) }
+			id := func(o output) string { return fmt.Sprint(o.Topic, o.Key, o.Version) }
 			for _, o := range all {
-				if had, ok := want[id(o)]; ok && had != o.value {
-					t.Fatalf("one run, one version, two values:\n%s\n%s", had, o.value)
+				if had, ok := want[id(o)]; ok && had != o.Value {
+					t.Fatalf("one run, one version, two values:\n%s\n%s", had, o.Value)
 				}
-				want[id(o)] = o.value
+				want[id(o)] = o.Value
 			}
 			compare := func(what string, outs []output) {
 				for _, o := range outs {
-					if v, ok := want[id(o)]; ok && v != o.value {
-						t.Fatalf("%s: %s\n got %s\nwant %s", what, id(o), o.value, v)
-					} else if !ok && o.topic == Ledger {
-						t.Fatalf("%s: %s was never in the ledger: %s", what, id(o), o.value)
+					if v, ok := want[id(o)]; ok && v != o.Value {
+						t.Fatalf("%s: %s\n got %s\nwant %s", what, id(o), o.Value, v)
+					} else if !ok && o.Topic == Ledger {
+						t.Fatalf("%s: %s was never in the ledger: %s", what, id(o), o.Value)
 					}
 				}
 			}
@@ -137,7 +138,7 @@ func TestBrokenStateIsRefused(t *testing.T) {
 
 // FuzzLog gives any lines to the decoder and the core: no panic, and a state that comes back as it was saved.
 func FuzzLog(f *testing.F) {
-	files, err := filepath.Glob(goldenDir + "/*/*.txt")
+	files, err := filepath.Glob(coretest.Folder + "/*/*.txt")
 	if err != nil || len(files) == 0 {
 		f.Fatalf("no golden files: %v", err)
 	}
