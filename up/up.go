@@ -100,7 +100,7 @@ func New(cfg Config, version string, log *slog.Logger) (_ *Up, err error) {
 	}
 	client := kafka.Config{Brokers: p.kafka.Addr()}
 	cfg.Compute.Kafka = client
-	if p.marketLog, err = kafkalog.New(client, cat, role("ingest")); err != nil {
+	if p.marketLog, err = kafkalog.New(client, role("ingest")); err != nil {
 		return nil, err
 	}
 	if p.ingest, err = ingest.New(cfg.Ingest, cat.Contracts, p.marketLog, p.marketLog, role("ingest")); err != nil {

@@ -22,7 +22,7 @@ func newIngest() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		marketLog, err := kafkalog.New(*f.Kafka, cat, log)
+		marketLog, err := kafkalog.New(*f.Kafka, log)
 		if err != nil {
 			return err
 		}
