@@ -33,5 +33,7 @@ var products = []product{
 	{catalog.MarketTrades, []string{catalog.PushCandles, catalog.PushClosed, catalog.PushTickers}, candle.StateVersion,
 		func(id string, startMs int64, emit func(*core.Output)) machine { return candle.New(id, startMs, emit) }},
 	{catalog.MarketBooks, []string{catalog.PushBBO, catalog.PushBooks}, orderbook.StateVersion,
-		func(id string, startMs int64, emit func(*core.Output)) machine { return orderbook.New(id, startMs, emit) }},
+		func(id string, startMs int64, emit func(*core.Output)) machine {
+			return orderbook.New(id, startMs, emit)
+		}},
 }
