@@ -242,8 +242,13 @@ func (s *Symbol) params(m *MarketConfig, random bool) (marketParams, error) {
 		return p, errors.New("rate: must be above 0 and at most 100000 trades per second")
 	}
 	p.RateMilli, p.Even = max(1, int64(rate*1000)), m.Even
-	if random && p.Anchor/p.Tick < 10 {
-		return p, fmt.Errorf("price: %s must be at least ten ticks", s.Price)
+	if random && p.Anchor/p.Tick < minTicks {
+		return p, fmt.Errorf("price: %s must be at least %d ticks", s.Price, minTicks)
+	}
+	if random {
+		if err := p.validate(); err != nil {
+			return p, fmt.Errorf("price: %s with this tick and step: %w", s.Price, err)
+		}
 	}
 	return p, nil
 }

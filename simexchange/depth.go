@@ -74,6 +74,13 @@ type oldTop struct {
 
 func newDepth() *depth { return &depth{book: newBook()} }
 
+// reset begins with a whole book.
+func (d *depth) reset(lastID int64, levels []levelChange) {
+	d.book = newBook()
+	d.book.apply(lastID, levels)
+	d.best = d.book.best()
+}
+
 // add makes a change; frame says that it is one frame of 100 ms. told says whether best bid or ask became others. What a recording has from before its
 // snapshot changes nothing.
 func (d *depth) add(c *bookChange, frame bool) (told bool) {

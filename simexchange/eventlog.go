@@ -20,8 +20,10 @@ func newEventLog(keep int) *eventLog {
 
 // enter appends an event. told says whether it changed what bookTicker shows.
 func (l *eventLog) enter(e *event) (told bool, err error) {
-	if e.Trade != nil {
-		err = l.add(*e.Trade)
+	for i := range e.Trades {
+		if err = l.add(e.Trades[i]); err != nil {
+			return false, err
+		}
 	}
 	if e.Book != nil {
 		told = l.depth.add(e.Book, e.Frame)
@@ -29,7 +31,7 @@ func (l *eventLog) enter(e *event) (told bool, err error) {
 	if e.Best != nil {
 		l.depth.best, told = *e.Best, true
 	}
-	return told, err
+	return told, nil
 }
 
 // follows checks that ids go on and time does not go back: else streams and klines would contradict each other.

@@ -9,10 +9,10 @@ import (
 	"github.com/tickcast/tickcast/market"
 )
 
-// checkpoint is the random market's state at a whole minute: every trade before it taken, none after.
+// checkpoint is the random market's state at a whole minute: every event before it taken, none after.
 type checkpoint struct {
 	MinuteMs int64
-	State    *generator
+	State    marketState
 }
 
 // instrument is one symbol: where its trades come from, and its event log.
@@ -46,27 +46,43 @@ func seedOf(seed uint64, symbol string) uint64 {
 const (
 	firstAggID   = 1_000_000_000
 	firstTradeID = 2_000_000_000
+	firstUpdate  = 5_000_000_000
 )
 
-// begin starts a random market whose trades begin at startMs, a whole minute.
-func (in *instrument) begin(seed uint64, startMs int64) {
+// begin starts a random market whose orders begin at startMs, a whole minute.
+func (in *instrument) begin(seed uint64, startMs int64) error {
 	seed = seedOf(seed, in.Symbol.Symbol)
-	g := newGenerator(in.params, seed, startMs*1000, firstAggID, firstTradeID)
-	addHistory(in.log.bars, in.params, seed, startMs, in.params.Anchor, g.Next.FirstID)
+	g, err := newGenerator(in.params, seed, startMs*1000, marketIDs(firstAggID, firstTradeID, firstUpdate))
+	if err != nil {
+		return fmt.Errorf("%s: %w", in.Symbol.Symbol, err)
+	}
+	addHistory(in.log.bars, in.params, seed, startMs, in.params.Anchor, firstTradeID)
 	in.log.bars.advance(startMs)
 	in.src = g
-	in.checkpoints = []checkpoint{{MinuteMs: startMs, State: g.clone()}}
+	in.checkpoints = []checkpoint{{MinuteMs: startMs, State: g.state()}}
+	return nil
 }
 
 // catchUp takes all events before untilUs into the log, without sending anything.
 func (in *instrument) catchUp(untilUs int64, backlogMin int) error {
-	for e := in.src.peek(); e != nil && e.TimeUs < untilUs; e = in.src.peek() {
-		in.tick(e.TimeUs/1000, backlogMin)
+	g, isMarket := in.src.(*generator)
+	for {
+		at, ok := in.src.nextUs()
+		if !ok || at >= untilUs {
+			break
+		}
+		in.tick(at/1000, backlogMin)
+		e := in.src.take()
+		if isMarket { // only its last book counts
+			e.Book = nil
+		}
 		if _, err := in.log.enter(e); err != nil {
 			return fmt.Errorf("%s: %w", in.Symbol.Symbol, err)
 		}
 		in.log.depth.forget()
-		in.src.take()
+	}
+	if isMarket {
+		in.log.depth.reset(g.book.UpdateID(), g.levels())
 	}
 	in.tick(untilUs/1000, backlogMin)
 	in.log.bars.advance(untilUs / 1000)
@@ -80,7 +96,7 @@ func (in *instrument) tick(timeMs int64, backlogMin int) {
 	if !ok || timeMs < in.checkpoints[len(in.checkpoints)-1].MinuteMs+market.MinuteMs {
 		return
 	}
-	in.checkpoints = append(in.checkpoints, checkpoint{MinuteMs: market.Period1m.OpenMs(timeMs), State: g.clone()})
+	in.checkpoints = append(in.checkpoints, checkpoint{MinuteMs: market.Period1m.OpenMs(timeMs), State: g.state()})
 	if n := len(in.checkpoints) - backlogMin - 1; n > 0 {
 		in.checkpoints = append(in.checkpoints[:0], in.checkpoints[n:]...)
 	}
@@ -97,8 +113,8 @@ func (in *instrument) play(r *recorded, seed uint64, shiftMs int64) {
 	for i := range r.events {
 		e := &r.events[i]
 		e.TimeUs += shiftMs * 1000
-		if e.Trade != nil {
-			e.Trade.TimeUs += shiftMs * 1000
+		for i := range e.Trades {
+			e.Trades[i].TimeUs += shiftMs * 1000
 		}
 	}
 	for i := range r.klines {
@@ -108,7 +124,7 @@ func (in *instrument) play(r *recorded, seed uint64, shiftMs int64) {
 	addPast(in.log.bars, in.params, seedOf(seed, in.Symbol.Symbol), r.trades, r.klines)
 	in.log.bars.advance(r.trades[0].TimeUs / 1000)
 	d := in.log.depth
-	d.book.apply(r.snapshot.LastID, r.snapshot.Levels)
-	d.best, d.recorded = d.book.best(), len(r.tops) > 0
+	d.reset(r.snapshot.LastID, r.snapshot.Levels)
+	d.recorded = len(r.tops) > 0
 	in.src = &playback{left: r.events}
 }

@@ -20,14 +20,15 @@ func (s *Server) publish(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	<-timer.C
 	for {
-		in := s.earliest()
+		in, dueUs := s.earliest()
+		played := in == nil
 		at := s.nextTickMs * 1000
-		if in != nil && in.src.peek().TimeUs < at {
-			at = in.src.peek().TimeUs
+		if in != nil && dueUs < at {
+			at = dueUs
 		} else {
 			in = nil
 		}
-		if in == nil && s.clock.jumps() && s.played() {
+		if played && s.clock.jumps() {
 			s.log.Info("the recording has ended: time goes on at its usual pace")
 			s.clock.settle(at)
 		}
@@ -45,29 +46,25 @@ func (s *Server) publish(ctx context.Context) error {
 }
 
 // earliest is the instrument whose next event comes first; nil if all recordings have ended.
-func (s *Server) earliest() *instrument {
-	var first *instrument
-	var at int64
+func (s *Server) earliest() (first *instrument, us int64) {
 	for _, in := range s.instruments {
-		if e := in.src.peek(); e != nil && (first == nil || e.TimeUs < at) {
-			first, at = in, e.TimeUs
+		if at, ok := in.src.nextUs(); ok && (first == nil || at < us) {
+			first, us = in, at
 		}
 	}
-	return first
+	return first, us
 }
 
-func (s *Server) played() bool { return s.earliest() == nil }
-
 func (s *Server) publishEvent(in *instrument) error {
-	e := in.src.peek()
+	e := in.src.take()
 	in.mu.Lock()
 	told, err := in.log.enter(e)
 	in.mu.Unlock()
 	if err != nil {
 		return fmt.Errorf("%s: %w", in.Symbol.Symbol, err)
 	}
-	if e.Trade != nil {
-		s.sendTrade(in, e.Trade)
+	for i := range e.Trades {
+		s.sendTrade(in, &e.Trades[i])
 	}
 	if told {
 		if cs := s.subscribers(in.streams.bookTicker); len(cs) > 0 {
@@ -77,7 +74,6 @@ func (s *Server) publishEvent(in *instrument) error {
 	if e.Frame {
 		s.sendDepth(in, in.streams.depthFast, &in.streams.partialFast, e.Book, e.TimeUs)
 	}
-	in.src.take()
 	return nil
 }
 

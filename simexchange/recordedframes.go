@@ -222,7 +222,7 @@ func (rec *recorded) order() error {
 	}
 	rec.events = make([]event, 0, len(rec.trades)+len(rec.diffs)+len(rec.tops))
 	for i := range rec.trades {
-		rec.events = append(rec.events, event{TimeUs: rec.trades[i].TimeUs, Trade: &rec.trades[i]})
+		rec.events = append(rec.events, event{TimeUs: rec.trades[i].TimeUs, Trades: rec.trades[i : i+1]})
 	}
 	rec.events = append(rec.events, rec.diffs...)
 	for _, e := range rec.tops {
