@@ -144,8 +144,8 @@ func bestOf(value string) string {
 
 func TestRecordedDepthGivesTheRecordedBookTicker(t *testing.T) {
 	for _, c := range []struct {
-		symbol string
-		equal, all   int
+		symbol     string
+		equal, all int
 	}{
 		// the two that are not equal are wrong in the venue's stream, see the recording's README
 		{"BTCUSDT", 6491, 6493}, {"ETHUSDT", 6468, 6468},
