@@ -229,9 +229,44 @@ func TestRecordedAggTradesGiveBinancesKlines(t *testing.T) {
 	}
 }
 
+// Midnight is in the recording: every period up to 1d closes on its trades, and what was before comes from seeds.
 func TestRecordedTradesOf2024GiveTheCandlesOfSortGroupFold(t *testing.T) {
-	t.Parallel()
-	f, err := os.Open("../../../shared/data/binance-spot-2024-08-08/spot_btcusdt_20240808.gz")
+	for _, symbol := range []string{"btcusdt", "ethusdt"} {
+		t.Run(symbol, func(t *testing.T) {
+			t.Parallel()
+			r := rand.New(rand.NewPCG(8, 8))
+			o := &oracle{price: 2, qty: 5}
+			var l scribe
+			l.begin("")
+			l.qtyScale = 5
+			begin := ms("2024-08-08T23:54:00")
+			l.seeds(r, begin, 6_183_700, o)
+			at := begin
+			for _, day := range []string{"_20240808.gz", "_20240809.gz"} {
+				at = recordedTrades(t, "../../../shared/data/binance-spot-2024-08-08/spot_"+symbol+day, at, &l, o)
+			}
+			if len(o.deals) < 14_000 || at < ms("2024-08-09T00:05:00") {
+				t.Fatalf("only %d trades, until %d", len(o.deals), at)
+			}
+			var outs []output
+			m := New(l.contract, 0, keep(&outs))
+			collect(t, m, l.records)
+			m.PublishAll(0)
+			o.check(t, outs, l.contract, begin, at)
+			closed := newest(outs, Closed)
+			for p := market.Period1s; p <= market.Period1d; p++ {
+				if got := parse(t, closed["BTCUSDT/"+p.String()].Value); got.T < begin-24*market.HourMs || got.Q != "ok" {
+					t.Errorf("the newest closed %s candle is of %d, %s", p, got.T, got.Q)
+				}
+			}
+		})
+	}
+}
+
+// recordedTrades appends the @trade frames of a recording to a log, with clock records, and returns the clock.
+func recordedTrades(t *testing.T, file string, at int64, l *scribe, o *oracle) int64 {
+	t.Helper()
+	f, err := os.Open(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		t.Skip("the recording of 2024-08-08 is not there: ../shared/data/binance-spot-2024-08-08")
 	}
@@ -243,16 +278,8 @@ func TestRecordedTradesOf2024GiveTheCandlesOfSortGroupFold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := rand.New(rand.NewPCG(8, 8))
-	o := &oracle{price: 2, qty: 5}
-	var l scribe
-	l.begin("")
-	l.qtyScale = 5
-	begin := ms("2024-08-08T23:54:00")
-	l.seeds(r, begin, 6_183_700, o)
 	lines := bufio.NewScanner(z)
 	lines.Buffer(nil, 1<<20)
-	at := begin
 	for lines.Scan() {
 		_, frame, _ := strings.Cut(lines.Text(), " ")
 		if !strings.Contains(frame, "@trade") {
@@ -280,12 +307,5 @@ func TestRecordedTradesOf2024GiveTheCandlesOfSortGroupFold(t *testing.T) {
 		o.deals = append(o.deals, dl)
 		l.deal(dl)
 	}
-	if len(o.deals) < 9_000 {
-		t.Fatalf("only %d trades", len(o.deals))
-	}
-	var outs []output
-	m := New(l.contract, 0, keep(&outs))
-	collect(t, m, l.records)
-	m.PublishAll(0)
-	o.check(t, outs, l.contract, begin, at)
+	return at
 }
