@@ -3,6 +3,7 @@ package depth
 import (
 	"fmt"
 
+	"github.com/tickcast/tickcast/ingest/feed"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -76,7 +77,9 @@ func (f *Feed) open(nowMs int64) {
 	f.emitContract(at, false)
 }
 
+// emitContract says what the contract is. It comes again with the snapshot of each minute: a reader that begins anywhere in the log needs both.
 func (f *Feed) emitContract(atMs int64, delisted bool) {
+	f.specMinute = atMs / f.cfg.SnapshotMs
 	f.emit(market.Record{Kind: market.KindContract, EventMs: atMs, Spec: market.Spec{Contract: f.contract, Delisted: delisted}})
 }
 
@@ -111,4 +114,28 @@ func (f *Feed) newEpoch(nowMs int64, why string) {
 	f.fetch = fetchState{serial: f.fetch.serial, fails: f.fetch.fails, notBefore: f.fetch.notBefore}
 	f.clock = clockState{at: nowMs}
 	f.open(nowMs)
+}
+
+// Change takes the contract's new catalogue entry. Where the levels of before cannot be compared with those to come, the log begins again.
+func (f *Feed) Change(nowMs int64, c market.Contract) {
+	was := f.contract
+	f.contract = c
+	switch {
+	case was.Symbol != c.Symbol:
+		clear(f.conns) // they bring the other symbol's diffs
+		f.source = feed.SourceClock{}
+		f.newEpoch(nowMs, fmt.Sprintf("the symbol was %s and is %s", was.Symbol, c.Symbol))
+	case was.Tick.Scale != c.Tick.Scale || was.Step.Scale != c.Step.Scale:
+		f.newEpoch(nowMs, fmt.Sprintf("tick and step were %s and %s", was.Tick, was.Step))
+	default:
+		f.emitContract(f.eventMs(nowMs), false)
+	}
+	f.step(nowMs)
+}
+
+// Delist says that the contract has left the catalogue. No other input may follow.
+func (f *Feed) Delist(nowMs int64) {
+	f.emitContract(f.eventMs(nowMs), true)
+	f.clock.quality = market.QualityStale
+	f.report(nowMs, "DELISTED", "the contract has left the catalogue", -1)
 }

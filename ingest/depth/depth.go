@@ -27,19 +27,20 @@ type Feed struct {
 	epoch  int64 // 0: not started
 	seq    int64
 
-	book    *book.Book
-	valid   bool  // book is the source's at update last, and the log says the same
-	validMs int64 // our time since when
-	inGap   bool  // not valid, and a gap record said so
-	last    int64 // update id of the last command in the log
-	seen    int64 // the last update that is known to exist: in a gap greater than last
-	hasLast bool
-	lastMs  int64 // the last command's event time
-	lowBid  int64 // bids below it are known only if they changed since the last REST snapshot; 0: all are known
-	highAsk int64 // asks above it likewise; 0: all are known
-	thin    bool  // none is left on a side of the levels that REST told
-	minute  int64 // of the last snapshot in the log, event time / SnapshotMs
-	regress int   // diffs in a row that are older by id and newer by time
+	book       *book.Book
+	valid      bool  // book is the source's at update last, and the log says the same
+	validMs    int64 // our time since when
+	inGap      bool  // not valid, and a gap record said so
+	last       int64 // update id of the last command in the log
+	seen       int64 // the last update that is known to exist: in a gap greater than last
+	hasLast    bool
+	lastMs     int64 // the last command's event time
+	lowBid     int64 // bids below it are known only if they changed since the last REST snapshot; 0: all are known
+	highAsk    int64 // asks above it likewise; 0: all are known
+	thin       bool  // none is left on a side of the levels that REST told
+	minute     int64 // of the last snapshot in the log, event time / SnapshotMs
+	specMinute int64 // of the last contract record in the log
+	regress    int   // diffs in a row that are older by id and newer by time
 
 	held   heldDiffs // diffs to be joined with a snapshot, by id
 	snap   *snapshot // an answer that waits for the diffs that join it

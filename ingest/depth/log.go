@@ -118,8 +118,12 @@ func (f *Feed) writeBook(nowMs, id, ms int64) {
 func (f *Feed) writeSnapshot(ms int64) {
 	f.trim()
 	f.minute = ms / f.cfg.SnapshotMs
+	ms = max(ms, f.clock.x)
+	if ms/f.cfg.SnapshotMs > f.specMinute {
+		f.emitContract(ms, false)
+	}
 	b := f.book
-	f.emit(market.Record{Kind: market.KindSnapshot, EventMs: max(ms, f.clock.x), PriceScale: f.contract.Tick.Scale, QtyScale: f.contract.Step.Scale, Book: market.BookChange{
+	f.emit(market.Record{Kind: market.KindSnapshot, EventMs: ms, PriceScale: f.contract.Tick.Scale, QtyScale: f.contract.Step.Scale, Book: market.BookChange{
 		FirstID: f.last, LastID: f.last,
 		Bids: b.AppendBids(make([]market.Level, 0, b.NumBids()), b.NumBids()),
 		Asks: b.AppendAsks(make([]market.Level, 0, b.NumAsks()), b.NumAsks())}})

@@ -295,3 +295,29 @@ func (f *Feed) endDay(nowMs int64) {
 }
 
 func clockText(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// Change takes the contract's new catalogue entry. Where the trades of before cannot be compared with those to come, the log begins again.
+func (f *Feed) Change(nowMs int64, c market.Contract) {
+	was := f.contract
+	f.contract = c
+	switch {
+	case was.Symbol != c.Symbol:
+		clear(f.conns) // they bring the other symbol's trades
+		f.source = SourceClock{}
+		f.newEpoch(nowMs, fmt.Sprintf("the symbol was %s and is %s", was.Symbol, c.Symbol))
+		f.held.clear()
+	case was.Tick.Scale != c.Tick.Scale || was.Step.Scale != c.Step.Scale:
+		f.newEpoch(nowMs, fmt.Sprintf("tick and step were %s and %s", was.Tick, was.Step))
+		f.held.clear()
+	default:
+		f.emitContract(f.eventMs(nowMs), 0)
+	}
+	f.step(nowMs)
+}
+
+// Delist says that the contract has left the catalogue. No other input may follow.
+func (f *Feed) Delist(nowMs int64) {
+	f.emit(market.Record{Kind: market.KindContract, EventMs: f.eventMs(nowMs), Spec: market.Spec{Contract: f.contract, Delisted: true}})
+	f.clock.quality = market.QualityStale
+	f.report(nowMs, "DELISTED", "the contract has left the catalogue", -1)
+}

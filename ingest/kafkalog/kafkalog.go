@@ -1,4 +1,4 @@
-// Package kafkalog is ingest's log on Kafka: market.trades, market.quarantine and push.status.
+// Package kafkalog is ingest's log on Kafka: market.trades, market.books, market.quarantine and push.status.
 package kafkalog
 
 import (
@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/ingest"
+	"github.com/tickcast/tickcast/ingest/feed"
 	"github.com/tickcast/tickcast/kafka"
 	"github.com/tickcast/tickcast/kafka/marketlog"
 	"github.com/tickcast/tickcast/market"
@@ -31,8 +33,13 @@ func New(cfg kafka.Config, log *slog.Logger) (*Log, error) {
 	return &Log{Writer: w, cfg: cfg, log: log}, nil
 }
 
+// topics are where the logs are.
+var topics = [...]string{feed.Trades: catalog.MarketTrades, feed.Books: catalog.MarketBooks}
+
 // Append implements ingest.Log.
-func (l *Log) Append(rec market.Record) error { return l.Writer.Append(catalog.MarketTrades, &rec) }
+func (l *Log) Append(to ingest.Input, rec market.Record) error {
+	return l.Writer.Append(topics[to], &rec)
+}
 
 // Quarantine implements ingest.Log.
 func (l *Log) Quarantine(q ingest.Quarantined) error {
@@ -62,13 +69,20 @@ func (l *Log) Quarantine(q ingest.Quarantined) error {
 }
 
 // Tail implements ingest.Log.
-func (l *Log) Tail(ctx context.Context, contract string) (ingest.Tail, error) {
-	rs, err := marketlog.Tail(ctx, l.cfg, catalog.MarketTrades, contract, enough, l.log)
+func (l *Log) Tail(ctx context.Context, of ingest.Input, contract string) (ingest.Tail, error) {
+	if err := l.Flush(ctx); err != nil {
+		return ingest.Tail{}, err
+	}
+	enough := enoughTrades
+	if of == feed.Books {
+		enough = enoughBooks
+	}
+	rs, err := marketlog.Tail(ctx, l.cfg, topics[of], contract, enough, l.log)
 	return ingest.Tail{Records: rs}, err
 }
 
-// enough says whether a tail holds what ingest.Tail promises.
-func enough(rs []market.Record) bool {
+// enoughTrades says whether a tail holds what ingest.Tail promises.
+func enoughTrades(rs []market.Record) bool {
 	if len(rs) == 0 {
 		return false
 	}
@@ -76,10 +90,9 @@ func enough(rs []market.Record) bool {
 	if rs[len(rs)-1].Kind == market.KindSeed {
 		want = market.KindContract
 	}
-	for i := len(rs) - 1; i >= 0; i-- {
-		if rs[i].Kind == want {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(rs, func(r market.Record) bool { return r.Kind == want })
+}
+
+func enoughBooks(rs []market.Record) bool {
+	return slices.ContainsFunc(rs, func(r market.Record) bool { return r.Kind == market.KindSnapshot || r.Kind == market.KindDiff })
 }

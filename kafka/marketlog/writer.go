@@ -64,6 +64,9 @@ func (w *Writer) Run(ctx context.Context) error {
 // Close waits until what was appended is in Kafka, at most the given time.
 func (w *Writer) Close(wait time.Duration) error { return w.producer.Close(wait) }
 
+// Flush waits until what was appended is in Kafka.
+func (w *Writer) Flush(ctx context.Context) error { return w.producer.Flush(ctx) }
+
 // Queued is the number of records that Kafka has not acknowledged yet.
 func (w *Writer) Queued() int { return w.producer.Queued() }
 
