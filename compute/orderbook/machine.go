@@ -74,8 +74,8 @@ func (m *Machine) Apply(in *core.Input) (core.Verdict, error) {
 	if m.Hole {
 		m.valid = false
 	}
-	v, changed, err := m.apply(r)
-	m.settle(changed)
+	v, added, err := m.apply(r)
+	m.settle(added)
 	if !m.live && in.AppendMs >= m.startMs {
 		m.live = true
 		m.PublishAll(in.ComputeMs)
@@ -103,8 +103,8 @@ func (m *Machine) empty() {
 	}
 }
 
-// apply says also whether the keys themselves have changed.
-func (m *Machine) apply(r *market.Record) (v core.Verdict, keys bool, err error) {
+// apply says also whether an order book is new.
+func (m *Machine) apply(r *market.Record) (v core.Verdict, added bool, err error) {
 	switch {
 	case r.Kind == market.KindContract:
 		return m.contractRecord(r)
@@ -157,12 +157,13 @@ func (m *Machine) contractRecord(r *market.Record) (core.Verdict, bool, error) {
 		m.empty() // its numbers mean something else
 		m.valid = false
 	}
-	if err := m.setViews(c); err != nil {
+	added, err := m.setViews(c)
+	if err != nil {
 		return core.Invalid, false, err
 	}
 	m.spec, m.listed, m.delistedSeq = spec, true, 0
 	m.enc.priceScale, m.enc.qtyScale = c.Tick.Scale, c.Step.Scale
-	return core.Applied, true, nil
+	return core.Applied, added, nil
 }
 
 // delist clears what was retained of the contract: at all resolutions that it had.

@@ -70,7 +70,7 @@ func (m *Machine) LoadState(b []byte) (rest []byte, err error) {
 	m.top.bid, m.top.ask = m.best(bids), m.best(asks)
 	if r.Err == nil && m.listed {
 		m.enc.priceScale, m.enc.qtyScale = m.spec.Contract.Tick.Scale, m.spec.Contract.Step.Scale
-		if err := m.setViews(&m.spec.Contract); err != nil {
+		if _, err := m.setViews(&m.spec.Contract); err != nil {
 			r.Fail(err)
 		}
 	}

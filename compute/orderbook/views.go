@@ -36,8 +36,8 @@ type view struct {
 	slot    int64             // event time of the last publication, by slotMs
 }
 
-// setViews makes a view for each resolution of the contract; what stays as it was keeps its versions.
-func (m *Machine) setViews(c *market.Contract) error {
+// setViews makes a view for each resolution of the contract, and says whether one is new; what stays as it was keeps its versions.
+func (m *Machine) setViews(c *market.Contract) (added bool, err error) {
 	var views []*view
 	if c.Depth > 0 {
 		for _, u := range c.Books {
@@ -46,7 +46,7 @@ func (m *Machine) setViews(c *market.Contract) error {
 			}
 			step, err := market.Rescale(u.Size, u.Scale, c.Tick.Scale)
 			if err != nil {
-				return fmt.Errorf("contract record: resolution %s is finer than the tick %s", u, c.Tick)
+				return false, fmt.Errorf("contract record: resolution %s is finer than the tick %s", u, c.Tick)
 			}
 			i := slices.IndexFunc(m.views, func(v *view) bool { return v.resolution == u && v.step == step && v.depth == c.Depth })
 			if i >= 0 {
@@ -55,6 +55,7 @@ func (m *Machine) setViews(c *market.Contract) error {
 			}
 			v := &view{resolution: u, step: step, depth: c.Depth, key: bookKey(m.contract, u), slot: -1}
 			v.begin(&m.levels)
+			added = true
 			views = append(views, v)
 		}
 	}
@@ -64,7 +65,7 @@ func (m *Machine) setViews(c *market.Contract) error {
 		}
 	}
 	m.views = views
-	return nil
+	return added, nil
 }
 
 func hasUnit(us []market.Unit, u market.Unit) bool { return slices.Contains(us, u) }
@@ -155,8 +156,8 @@ func (m *Machine) best(side int) (l market.Level) {
 	return l
 }
 
-// settle finds what the record at hand has changed, gives it the record's version, and publishes what is due. keys: the contract's resolutions may have changed.
-func (m *Machine) settle(keys bool) {
+// settle finds what the record at hand has changed, gives it the record's version, and publishes what is due. added: an order book is new.
+func (m *Machine) settle(added bool) {
 	if !m.known || !m.listed {
 		return
 	}
@@ -173,7 +174,7 @@ func (m *Machine) settle(keys bool) {
 			m.mark(&v.change)
 		}
 	}
-	m.publishDue(all || keys)
+	m.publishDue(all || added)
 }
 
 // mark gives a key the version of the record at hand.
