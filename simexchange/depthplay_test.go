@@ -168,3 +168,81 @@ func TestRecordedDepthMovedToNow(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 }
+
+// Every way to see the book of the random market shows the same one: diffs of both paces, partial books, bookTicker, and REST at two moments.
+func TestBooksAgreeOverStreamsAndREST(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	const path = "/api/v3/depth?symbol=BTCUSDT&limit=5000"
+	conn := dial(t, s, "/stream?streams=btcusdt@depth@100ms/btcusdt@depth/btcusdt@bookTicker/btcusdt@depth5@100ms/btcusdt@depth20@100ms/btcusdt@depth10")
+	var fast, slow, later wireBook
+	var top recordedTop // the last one said
+	var seen map[string]int
+	for round := 0; round < 25 || seen["btcusdt@depth10"] < 2; round++ {
+		f := decode[streamFrame](t, []byte(readText(t, conn)))
+		if seen == nil { // a snapshot is only of use once frames are coming
+			seen = map[string]int{}
+			first := getDepth(t, s, path)
+			fast.start(t, first)
+			slow.start(t, first)
+		}
+		if f.Stream != "btcusdt@depth@100ms" {
+			round--
+		}
+		d := recordedDepth{}
+		switch f.Stream {
+		case "btcusdt@bookTicker":
+			next := decode[recordedTop](t, f.Data)
+			if next.ID <= top.ID {
+				t.Fatalf("bookTicker %+v after %+v", next, top)
+			}
+			top = next
+			continue
+		default:
+			d = decode[recordedDepth](t, f.Data)
+		}
+		seen[f.Stream]++
+		switch f.Stream {
+		case "btcusdt@depth@100ms":
+			last := fast.lastID
+			if !fast.follow(t, &d) {
+				t.Fatalf("diff %d to %d after %d", d.First, d.Last, last)
+			}
+			if round == 10 {
+				later.start(t, getDepth(t, s, path))
+			}
+			if later.synced && !later.follow(t, &d) {
+				t.Fatalf("diff %d to %d does not follow the snapshot of %d", d.First, d.Last, later.lastID)
+			}
+			if has := fast.best(); d.Last == fast.lastID && fast.lastID > last && top.ID > 0 {
+				bid, _ := recordedLevel(top.BidPrice, top.BidQty)
+				ask, _ := recordedLevel(top.AskPrice, top.AskQty)
+				if top.ID > d.Last || has.Bid != bid || has.Ask != ask || has.Bid.Price >= has.Ask.Price {
+					t.Fatalf("the book has %+v, bookTicker says %+v", has, top)
+				}
+			}
+		case "btcusdt@depth":
+			if !slow.follow(t, &d) {
+				t.Fatalf("diff of a second %d to %d after %d", d.First, d.Last, slow.lastID)
+			}
+			if slow.lastID == fast.lastID && string(appendTop(nil, ptr(slow.top(5000)))) != string(appendTop(nil, ptr(fast.top(5000)))) {
+				t.Fatalf("the books of both paces differ at %d", slow.lastID)
+			}
+		default:
+			n := map[string]int{"btcusdt@depth5@100ms": 5, "btcusdt@depth20@100ms": 20, "btcusdt@depth10": 10}[f.Stream]
+			if got := string(appendTop(nil, ptr(fast.top(n)))); d.SnapshotID == fast.lastID && got != string(f.Data) {
+				t.Fatalf("%s\n got %s\nwant %s", f.Stream, f.Data, got)
+			} else if d.SnapshotID > fast.lastID {
+				t.Fatalf("%s of %d is ahead of the diffs' %d", f.Stream, d.SnapshotID, fast.lastID)
+			}
+		}
+	}
+	if string(appendTop(nil, ptr(later.top(5000)))) != string(appendTop(nil, ptr(fast.top(5000)))) {
+		t.Errorf("books of two snapshots differ at %d and %d", later.lastID, fast.lastID)
+	}
+	for _, stream := range []string{"btcusdt@depth", "btcusdt@depth5@100ms", "btcusdt@depth20@100ms"} {
+		if seen[stream] == 0 {
+			t.Errorf("no frame of %s", stream)
+		}
+	}
+}

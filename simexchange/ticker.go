@@ -47,7 +47,7 @@ func (t *ticker) change() (abs, permille int64) {
 		return 0, 0
 	}
 	abs = t.window.Close - t.window.Open
-	return abs, divide(market.Mul(abs, 100_000).Big(), big.NewInt(t.window.Open))
+	return abs, divide(new(big.Int).Mul(big.NewInt(abs), big.NewInt(100_000)), big.NewInt(t.window.Open))
 }
 
 // average is the price weighted by volume, rounded to the nearest.
