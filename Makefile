@@ -63,8 +63,8 @@ interop: build simexchange/clients/node_modules broker/clients/node_modules ## T
 e2e: build ## The page in headless Chromium, against the whole system
 	TICKCAST_REQUIRE=1 go test -count=1 -timeout 10m -run 'Browser' ./e2e
 
-bench: web/dist/index.html ## Event to MQTT client, compute's trades per second on one core, the edge's cost per delivery
-	go test -run '^$$' -bench . -benchtime 2s -cpu 1 ./compute/candle
+bench: web/dist/index.html ## Event to MQTT client, compute's trades and book diffs per second on one core, the edge's cost per delivery
+	go test -run '^$$' -bench . -benchtime 2s -cpu 1 ./compute/candle ./compute/orderbook
 	go test -run '^$$' -bench . -benchtime 1s ./broker
 	go test -run '^$$' -bench EventToClient/1000 -benchtime 1x ./e2e
 	go test -run '^$$' -bench EventToClient/5000 -benchtime 1x ./e2e
