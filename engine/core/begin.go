@@ -125,6 +125,7 @@ func (m *Market) openTrades(epoch int64, resumed bool) {
 	m.past.closeDays(market.Period1d.OpenMs(join))
 	m.emitBlock(join, slices.Concat(m.past.days, m.past.closedMinutes(market.Period1m.OpenMs(join))))
 	s.clockMs = join
+	m.emit(Trades, market.Record{Kind: market.KindClock, EventMs: join})
 	m.past.forget(m.past.firstFrom(join))
 	for _, k := range m.past.trades {
 		m.clock(Trades, k.Ms-k.Ms%market.SecondMs)

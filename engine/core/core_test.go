@@ -87,6 +87,7 @@ type reader struct {
 	seq    [2]int64
 	clock  [2]int64
 	since  [2]int64 // time of the first record since the last clock record that wants one
+	opened [2]int64 // time of the last open
 	agg    int64
 	book   book.Book
 	update int64
