@@ -129,8 +129,9 @@ func (m *Market) openTrades(epoch int64, resumed bool) {
 	m.past.forget(m.past.firstFrom(join))
 	for _, k := range m.past.trades {
 		m.clock(Trades, k.Ms-k.Ms%market.SecondMs)
-		if k.Trade.Qty != 0 {
-			m.emitTrade(market.KindTrade, k.Trade, k.Ms)
+		m.emitTrade(market.KindTrade, k.Trade, k.Ms)
+		if k.Busted {
+			m.emitTrade(market.KindBust, k.Trade, at)
 		}
 	}
 	m.clock(Trades, at)

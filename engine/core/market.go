@@ -183,24 +183,22 @@ func (m *Market) trade(t *matching.Trade) market.Trade {
 
 // amend takes a trade back or replaces it. The book is not touched: what was delivered is another system's.
 func (m *Market) amend(e *Entry) string {
-	t, ms, why := m.past.find(e.AggID)
+	t, why := m.past.find(e.AggID)
 	if why != "" {
 		return why
 	}
 	kind, at := market.KindBust, m.nowUs/1000
-	if e.Verb == Correct {
-		kind, at = market.KindCorrection, ms
-		t.Price, t.Qty = e.Price*m.contract.Tick.Size, e.Qty*m.contract.Step.Size
+	if t.Busted = e.Verb == Bust; !t.Busted {
 		if e.Price < 1 || e.Qty < 1 {
 			return "the price and the quantity must be above 0"
 		}
-	} else {
-		t.Qty = 0
+		kind, at = market.KindCorrection, t.Ms
+		t.Trade.Price, t.Trade.Qty = e.Price*m.contract.Tick.Size, e.Qty*m.contract.Step.Size
 	}
-	if !m.past.amend(t, ms) {
+	if !m.past.amend(t) {
 		return "the trade is as it should be already"
 	}
-	m.emitTrade(kind, t, at)
+	m.emitTrade(kind, t.Trade, at)
 	m.streams[Trades].touch(m.nowUs)
 	return ""
 }

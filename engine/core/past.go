@@ -23,10 +23,11 @@ type past struct {
 	lostMs  int64           // time of the newest trade that is not kept any more
 }
 
-// kept is a trade as it is now; Qty 0: taken back.
+// kept is a trade as it is now.
 type kept struct {
-	Trade market.Trade
-	Ms    int64
+	Trade  market.Trade
+	Ms     int64
+	Busted bool
 }
 
 func (p *past) add(t market.Trade, ms int64) {
@@ -41,7 +42,7 @@ func (p *past) add(t market.Trade, ms int64) {
 	if n := len(p.trades); n > 0 && (n == maxTrades || p.trades[0].Ms < ms-2*keepTradesMs) { // seldom, and then many at once
 		p.forget(max(n/4, p.firstFrom(ms-keepTradesMs)))
 	}
-	p.trades = append(p.trades, kept{t, ms})
+	p.trades = append(p.trades, kept{Trade: t, Ms: ms})
 }
 
 // forget drops the oldest n trades.
@@ -105,33 +106,34 @@ func (p *past) closedMinutes(openMs int64) []market.Candle {
 	return p.minutes[from:to]
 }
 
-// find returns a trade and its time, or why it cannot be changed.
-func (p *past) find(aggID int64) (t market.Trade, ms int64, why string) {
+// find returns a trade, or why it cannot be changed.
+func (p *past) find(aggID int64) (t kept, why string) {
 	i, ok := slices.BinarySearchFunc(p.trades, aggID, func(k kept, id int64) int { return int(k.Trade.AggID - id) })
 	switch {
 	case !ok && len(p.trades) > 0 && aggID > p.trades[len(p.trades)-1].Trade.AggID:
-		return t, 0, "there is no such trade yet"
+		return t, "there is no such trade yet"
 	case !ok, market.Period1m.OpenMs(p.trades[i].Ms) <= p.lostMs: // its minute could not be made up again
-		return t, 0, "the trade is older than what is kept"
-	case p.trades[i].Trade.Qty == 0:
-		return t, 0, "the trade was taken back already"
+		return t, "the trade is older than what is kept"
+	case p.trades[i].Busted:
+		return t, "the trade was taken back already"
 	}
-	return p.trades[i].Trade, p.trades[i].Ms, ""
+	return p.trades[i], ""
 }
 
-// amend puts the changed trade in its place and makes its minute and its day up again. It returns false if nothing changes.
-func (p *past) amend(t market.Trade, ms int64) bool {
-	i, _ := slices.BinarySearchFunc(p.trades, t.AggID, func(k kept, id int64) int { return int(k.Trade.AggID - id) })
-	if p.trades[i].Trade == t {
+// amend puts the changed trade, which find has found, in its place and makes its minute and its day up again. It returns false if nothing changes.
+func (p *past) amend(t kept) bool {
+	i, _ := slices.BinarySearchFunc(p.trades, t.Trade.AggID, func(k kept, id int64) int { return int(k.Trade.AggID - id) })
+	if p.trades[i] == t {
 		return false
 	}
-	p.trades[i].Trade = t
+	p.trades[i] = t
+	ms := t.Ms
 	minute := market.Candle{Period: market.Period1m, OpenMs: market.Period1m.OpenMs(ms)}
 	for _, k := range p.trades[p.firstFrom(minute.OpenMs):] {
 		if market.Period1m.OpenMs(k.Ms) != minute.OpenMs {
 			break
 		}
-		if k.Trade.Qty != 0 {
+		if !k.Busted {
 			fold(&minute, &k.Trade)
 		}
 	}
