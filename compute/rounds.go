@@ -103,6 +103,7 @@ func (w *worker) roundIfDue(now time.Time) error {
 			offsets[topic] = append(offsets[topic], rg.High)
 		}
 	}
+	asked := time.Since(now)
 	r.begin()
 	for _, l := range w.logs {
 		for _, id := range slices.Sorted(maps.Keys(l.machines)) {
@@ -128,5 +129,6 @@ func (w *worker) roundIfDue(now time.Time) error {
 		return err
 	}
 	w.done.rounds.Add(1)
+	w.log.Debug("round", "offsets_took", asked.Round(time.Microsecond), "took", time.Since(now).Round(time.Microsecond))
 	return w.producer.Produce(w.writing, catalog.PushRounds, nil, value)
 }

@@ -44,6 +44,9 @@ func (m *Machine) day() (t market.Ticker, flags uint8) {
 		t.Open, t.High, t.Low, t.Close = b.Open, b.High, b.Low, b.Close
 		t.Volume, t.QuoteVolume, t.Trades = b.Volume, b.QuoteVolume, b.Trades
 		t.FirstID, t.LastID = b.FirstID, b.LastID
+		if t.FirstID < 0 && t.LastID >= t.Trades { // a venue's candles do not say; its ids have no holes
+			t.FirstID = t.LastID - t.Trades + 1
+		}
 	}
 	return t, b.Flags
 }

@@ -119,6 +119,20 @@ var tickerScenarios = []scenario{
 		l.clock(at + market.DayMs + 60_000)
 		l.clock(at + market.DayMs + 120_000)
 	}},
+	{"seeds-without-ids", "Seeds that do not say the ids of their trades: L is known from the first trade on, and with it f.", func(l *scribe) {
+		at := atEleven
+		l.open(at)
+		l.spec(at, 2)
+		for _, t := range []int64{at - market.DayMs, at - market.MinuteMs} {
+			l.add(market.KindSeed, t, func(r *market.Record) {
+				r.Seed = market.Candle{Period: m1, OpenMs: t, Open: 700000, High: 700000, Low: 700000, Close: 700000, Volume: market.Int128From(1000), Trades: 20,
+					QuoteVolume: market.Mul(700000, 1000), FirstID: -1, LastID: -1}
+			})
+		}
+		l.id(101).trade(at+100, 714000, 1000, false)
+		l.note("The first minute with trades is now one of trades.")
+		l.clock(at + market.DayMs)
+	}},
 	{"without-1s", "Where 1s candles are not served, the ticker comes with each second of the clock.", func(l *scribe) {
 		at := atEleven
 		l.dayBefore(at, m1)
