@@ -117,7 +117,7 @@ func (r *router) nobodys(e binance.Event) {
 	if e.Kind != binance.EventMalformed {
 		reason, detail = feed.ReasonSymbol, fmt.Sprintf("nobody asked for symbol %.20q", e.Symbol)
 	}
-	r.sampler.keep(r.log, r.logger, Quarantined{Source: r.cfg.Venue, Channel: e.Channel, Conn: e.Conn, Reason: reason, Detail: detail, ReceivedMs: e.ReceivedMs, Raw: e.Trade.Raw})
+	r.sampler.keep(r.log, r.logger, Quarantined{Source: r.cfg.Venue, Channel: e.Channel, Conn: e.Conn, Reason: reason, Detail: detail, ReceivedMs: e.ReceivedMs, Raw: e.Raw()})
 }
 
 // Announce implements binance.Sink.

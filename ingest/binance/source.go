@@ -136,6 +136,14 @@ type Event struct {
 	Detail     string
 }
 
+// Raw are the frame's bytes where they are kept.
+func (e *Event) Raw() []byte {
+	if e.Kind == EventDiff {
+		return e.Diff.Raw
+	}
+	return e.Trade.Raw
+}
+
 // Sink takes the events. Both methods are called from the connections' goroutines, for one connection from one at a time.
 type Sink interface {
 	// Deliver must not block; false means that there is no room, and ends the connection: nothing is dropped silently.
