@@ -19,9 +19,9 @@ import (
 // memLog is the log, the quarantine and the status topic in memory.
 type memLog struct {
 	mu          sync.Mutex
-	changed     chan struct{} // closed and replaced at each change
+	changed     chan struct{}              // closed and replaced at each change
 	records     map[string][]market.Record // of trades by contract, of books by bookLog
-	appended    []time.Time // of the records of all contracts
+	appended    []time.Time                // of the records of all contracts
 	quarantined []ingest.Quarantined
 	statuses    []market.Status
 	failAfter   int // Append fails from this record on; 0: never

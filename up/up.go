@@ -25,6 +25,7 @@ import (
 
 // Up is the embedded form. New binds every port and opens the data folder; Run runs the roles.
 type Up struct {
+	cfg   Config
 	log   *slog.Logger
 	lock  *os.File
 	parts parts
@@ -61,7 +62,7 @@ func New(cfg Config, version string, log *slog.Logger) (_ *Up, err error) {
 	if err != nil {
 		return nil, err
 	}
-	u := &Up{log: log, ready: make(chan struct{})}
+	u := &Up{cfg: cfg, log: log, ready: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			u.abandon()
@@ -135,6 +136,16 @@ func (u *Up) startKafka(cfg *Config, cat *catalog.Catalog, log *slog.Logger) err
 	defer admin.Close()
 	_, err = admin.Apply(context.Background(), kafka.Specs(cat), 1)
 	return err
+}
+
+// Reload reads the catalogue of contracts again, while Run runs: what is new is read from its venue, what is gone is delisted, and what changed goes into the logs,
+// from which everything else follows. An error changes nothing.
+func (u *Up) Reload() error {
+	cat, err := catalog.Load(u.cfg.Topics, u.cfg.Contracts, catalog.Embedded)
+	if err != nil {
+		return err
+	}
+	return u.parts.ingest.Reload(cat.Contracts)
 }
 
 func (u *Up) isReady() bool {
