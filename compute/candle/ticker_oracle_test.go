@@ -15,12 +15,26 @@ import (
 
 // tickerOracle is another author's way to a ticker: keep every trade, filter the window, sort, fold.
 type tickerOracle struct {
-	seeds  []market.Candle
+	seeds  []tickerPart
 	deals  map[int64]deal // by aggregate id
 	nowMs  int64
 	lastMs int64
 	prices int
 	qtys   int
+}
+
+// tickerPart is a trade, or a minute of seeds.
+type tickerPart struct {
+	ms, first, last int64
+	o, h, l, c      *big.Rat
+	v, qv           *big.Rat
+	n               int64
+}
+
+func (o *tickerOracle) seed(c *market.Candle) {
+	price := func(x int64) *big.Rat { return rat(market.FormatDecimal(x, o.prices)) }
+	sum := func(x market.Int128, scale int) *big.Rat { return rat(string(x.AppendDecimal(nil, scale))) }
+	o.seeds = append(o.seeds, tickerPart{c.OpenMs, c.FirstID, c.LastID, price(c.Open), price(c.High), price(c.Low), price(c.Close), sum(c.Volume, o.qtys), sum(c.QuoteVolume, o.prices+o.qtys), c.Trades})
 }
 
 func (o *tickerOracle) take(r *market.Record, v core.Verdict) {
@@ -48,38 +62,27 @@ func (o *tickerOracle) take(r *market.Record, v core.Verdict) {
 // want is the ticker's fields, as text.
 func (o *tickerOracle) want() map[string]string {
 	from := o.nowMs/60_000*60_000 - 24*60*60_000
-	type part struct {
-		ms, first, last int64
-		o, h, l, c      *big.Rat
-		v, qv           *big.Rat
-		n               int64
-	}
-	price := func(x int64) *big.Rat { return rat(market.FormatDecimal(x, o.prices)) }
-	sum := func(x market.Int128, scale int) *big.Rat {
-		return rat(string(x.AppendDecimal(nil, scale)))
-	}
-	var parts []part
-	for i := range o.seeds {
-		c := &o.seeds[i]
-		if c.OpenMs >= from {
-			parts = append(parts, part{c.OpenMs, c.FirstID, c.LastID, price(c.Open), price(c.High), price(c.Low), price(c.Close), sum(c.Volume, o.qtys), sum(c.QuoteVolume, o.prices+o.qtys), c.Trades})
+	var parts []tickerPart
+	for _, s := range o.seeds {
+		if s.ms >= from {
+			parts = append(parts, s)
 		}
 	}
 	for _, d := range o.deals {
 		if d.ms >= from {
 			p, q := rat(d.price), rat(d.qty)
-			parts = append(parts, part{d.ms, d.first, d.last, p, p, p, p, q, new(big.Rat).Mul(p, q), d.last - d.first + 1})
+			parts = append(parts, tickerPart{d.ms, d.first, d.last, p, p, p, p, q, new(big.Rat).Mul(p, q), d.last - d.first + 1})
 		}
 	}
-	byTime := func(id func(*part) int64) func(i, j int) bool {
+	byTime := func(id func(*tickerPart) int64) func(i, j int) bool {
 		return func(i, j int) bool {
 			a, b := &parts[i], &parts[j]
 			return a.ms < b.ms || a.ms == b.ms && id(a) < id(b)
 		}
 	}
-	sort.Slice(parts, byTime(func(p *part) int64 { return p.first }))
+	sort.Slice(parts, byTime(func(p *tickerPart) int64 { return p.first }))
 	first := parts[0]
-	sort.Slice(parts, byTime(func(p *part) int64 { return p.last }))
+	sort.Slice(parts, byTime(func(p *tickerPart) int64 { return p.last }))
 	last := parts[len(parts)-1]
 	hi, lo, v, qv, n := first.h, first.l, new(big.Rat), new(big.Rat), int64(0)
 	for _, p := range parts {
@@ -118,7 +121,10 @@ func TestRandomMarketsGiveTheTickerOfFilterSortFold(t *testing.T) {
 			var blocks oracle
 			l.seeds(r, begin, 7_000_000, &blocks)
 			chaos(r, &l, begin, begin+hours*market.HourMs, true)
-			o := &tickerOracle{seeds: blocks.minutes, deals: map[int64]deal{}, nowMs: begin, prices: l.priceScale, qtys: l.qtyScale}
+			o := &tickerOracle{deals: map[int64]deal{}, nowMs: begin, prices: l.priceScale, qtys: l.qtyScale}
+			for i := range blocks.minutes {
+				o.seed(&blocks.minutes[i])
+			}
 			var out string
 			m := New(l.contract, 0, func(x *core.Output) {
 				if x.Topic == Tickers {

@@ -216,13 +216,13 @@ func chaos(r *rand.Rand, l *scribe, n int) {
 }
 
 func TestRandomBooksAreThoseOfAMapMadeUpAgain(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range uint64(4) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(seed, 3))
 			var l scribe
 			l.begin("")
-			chaos(r, &l, 4000)
+			chaos(r, &l, 2500)
 			have := map[string]string{}
 			slots := map[string]int64{}
 			versions := map[string]market.Version{}
@@ -273,7 +273,7 @@ func TestRandomBooksAreThoseOfAMapMadeUpAgain(t *testing.T) {
 				}
 				before = want
 			}
-			if outs < 2000 {
+			if outs < 1500 {
 				t.Fatalf("only %d outputs", outs)
 			}
 		})
