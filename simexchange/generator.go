@@ -36,8 +36,8 @@ const minTicks = 64
 func (p *marketParams) flow() matching.FlowParams {
 	anchor := p.Anchor / p.Tick
 	rate := p.RateMilli
-	if !p.Even { // a few orders take from several levels: 9 aggregate trades for 8 orders, measured
-		rate = max(1, rate*8/9)
+	if !p.Even { // runs of orders and those that take from several levels make 17 aggregate trades where 16 are asked for, measured
+		rate = max(1, rate*16/17)
 	}
 	f := matching.DefaultFlowParams(anchor, min(int64(p.usualLots(anchor)), 1<<24), rate)
 	f.Even, f.Orders, f.QuoteMilli = p.Even, ordersPerSide, min(f.QuoteMilli, maxQuoteMilli)

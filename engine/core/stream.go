@@ -66,6 +66,7 @@ func (m *Market) clock(l Log, x int64) {
 	minute := market.Period1m.OpenMs(x)
 	if l == Books {
 		if minute > was {
+			m.emitContract(Books, x, 0) // for a reader that begins here
 			m.emitSnapshot(x)
 		}
 		return

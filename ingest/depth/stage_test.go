@@ -45,6 +45,12 @@ func (s *stage) do(w []string) (err error) {
 		s.feed.Start(s.nowMs, nil)
 	case "restart": // restart [symbol=X] [tick=3] [source=X]: a new process on the same log, perhaps after a change of the catalogue
 		err = s.restart(w[1:])
+	case "change": // change [symbol=X] [tick=3] [depth=20]: the catalogue's entry is another one
+		if err = s.alter(w[1:]); err == nil {
+			s.feed.Change(s.nowMs, s.contract)
+		}
+	case "delist":
+		s.feed.Delist(s.nowMs)
 	case "up":
 		s.feed.ConnUp(s.nowMs, number(w[1]))
 	case "down":
@@ -97,6 +103,17 @@ func (s *stage) until(text string) error {
 }
 
 func (s *stage) restart(w []string) error {
+	if err := s.alter(w); err != nil {
+		return err
+	}
+	s.asked = nil
+	s.feed = depth.New(s.cfg, s.contract, true)
+	s.feed.Start(s.nowMs, s.log)
+	return nil
+}
+
+// alter changes the contract.
+func (s *stage) alter(w []string) error {
 	for _, word := range w {
 		k, v, _ := strings.Cut(word, "=")
 		switch k {
@@ -106,13 +123,12 @@ func (s *stage) restart(w []string) error {
 			s.contract.Source = v
 		case "tick":
 			s.contract.Tick.Scale = int(number(v))
+		case "depth":
+			s.contract.Depth = int(number(v))
 		default:
 			return fmt.Errorf("unknown word %q", word)
 		}
 	}
-	s.asked = nil
-	s.feed = depth.New(s.cfg, s.contract, true)
-	s.feed.Start(s.nowMs, s.log)
 	return nil
 }
 
@@ -141,7 +157,7 @@ func (s *stage) diff(w []string) (err error) {
 	if b == "" {
 		b = a
 	}
-	raw := depth.RawDiff{Symbol: "BTCUSDT", EventMs: s.nowMs, FirstID: number(a), LastID: number(b), Raw: []byte(strings.Join(w, " "))}
+	raw := depth.RawDiff{Symbol: s.contract.Symbol, EventMs: s.nowMs, FirstID: number(a), LastID: number(b), Raw: []byte(strings.Join(w, " "))}
 	var rest map[string]string
 	raw.Bids, raw.Asks, rest = sides(w[1:])
 	conn := int64(1)
@@ -224,7 +240,7 @@ func describe(r *market.Record) string {
 	case market.KindGap:
 		return fmt.Sprintf("%s %d..%d", head, r.GapFrom, r.GapTo)
 	case market.KindContract:
-		return fmt.Sprintf("%s %s tick %s delisted=%t", head, r.Spec.Contract.Symbol, r.Spec.Contract.Tick, r.Spec.Delisted)
+		return fmt.Sprintf("%s %s tick %s depth %d delisted=%t", head, r.Spec.Contract.Symbol, r.Spec.Contract.Tick, r.Spec.Contract.Depth, r.Spec.Delisted)
 	case market.KindOpen:
 		return fmt.Sprintf("%s epoch=%s writer=%s", head, when(r.Epoch), when(r.Writer))
 	}

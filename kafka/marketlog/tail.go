@@ -39,6 +39,11 @@ func Tail(ctx context.Context, cfg kafka.Config, topic, contract string, enough 
 	}
 }
 
+// Tail is the function Tail for the writer's cluster.
+func (w *Writer) Tail(ctx context.Context, topic, contract string, enough func([]market.Record) bool) ([]market.Record, error) {
+	return Tail(ctx, w.cfg, topic, contract, enough, w.log)
+}
+
 func read(ctx context.Context, r *kafka.Reader, contract string, from kafka.Position, end int64, log *slog.Logger) ([]market.Record, error) {
 	if from.Offset >= end {
 		return nil, nil

@@ -14,6 +14,8 @@ import (
 
 // Writer appends records. It is safe for several goroutines; one contract's records come from one goroutine at a time.
 type Writer struct {
+	cfg      kafka.Config
+	log      *slog.Logger
 	producer *kafka.Producer
 	buffers  sync.Pool
 	failed   chan error
@@ -34,7 +36,7 @@ func NewWriter(cfg kafka.Config, name string, log *slog.Logger) (*Writer, error)
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{producer: p, failed: make(chan error, 1), statuses: map[string]market.Status{}}
+	w := &Writer{cfg: cfg, log: log, producer: p, failed: make(chan error, 1), statuses: map[string]market.Status{}}
 	w.buffers.New = func() any { b := make([]byte, 0, 512); return &b }
 	return w, nil
 }
