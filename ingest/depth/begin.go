@@ -122,6 +122,7 @@ func (f *Feed) Change(nowMs int64, c market.Contract) {
 	f.contract = c
 	switch {
 	case was.Symbol != c.Symbol:
+		f.wasUp = false
 		clear(f.conns) // they bring the other symbol's diffs
 		f.source = feed.SourceClock{}
 		f.newEpoch(nowMs, fmt.Sprintf("the symbol was %s and is %s", was.Symbol, c.Symbol))
