@@ -12,7 +12,7 @@ NPM_CI  := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 DEPGUARD    := github.com/OpenPeeDeeP/depguard/v2/cmd/depguard@v2.3.0
 
-.PHONY: help run build test check lint race e2e interop bench clean
+.PHONY: help run build test check lint race e2e interop kill bench clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -62,6 +62,9 @@ interop: build simexchange/clients/node_modules broker/clients/node_modules ## T
 
 e2e: build ## The page in headless Chromium, against the whole system
 	TICKCAST_REQUIRE=1 go test -count=1 -timeout 10m -run 'Browser' ./e2e
+
+kill: web/dist/index.html ## kill -9 at thirty moments under load (a few are in `make test`)
+	TICKCAST_KILLS=30 go test -count=1 -timeout 15m -v -run Killed ./e2e
 
 bench: web/dist/index.html ## Event to MQTT client, compute's trades and book diffs per second on one core, the edge's cost per delivery
 	go test -run '^$$' -bench . -benchtime 2s -cpu 1 ./compute/candle ./compute/orderbook

@@ -148,10 +148,12 @@ func (f *forwarder) forward(rec *kafka.Record, now time.Time) {
 		return
 	}
 	f.publish(m)
-	if now.UnixMilli()-rec.TimestampMs > clockLimit.Milliseconds() {
-		return // an old record says nothing about now
+	if rec.Topic == catalog.PushStatus {
+		f.clocks.feed(rec.Key, rec.Value)
+		return
 	}
-	if s, news := f.clocks.beat(rec.Topic, rec.Key, now); news {
+	fresh := now.UnixMilli()-rec.TimestampMs <= clockLimit.Milliseconds()
+	if s, news := f.clocks.beat(rec.Topic, rec.Key, rec.Value, fresh, now); news {
 		f.publish(s)
 	}
 }

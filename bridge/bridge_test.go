@@ -17,6 +17,9 @@ import (
 	"github.com/tickcast/tickcast/market"
 )
 
+// patience is how long a test waits for what must come.
+const patience = 60 * time.Second
+
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
 // recordingEdge keeps what it was given, and refuses what is not newer.
@@ -49,7 +52,7 @@ func (e *recordingEdge) Publish(m catalog.Message) bool {
 // wait returns the first message that pred takes, among those before and those to come.
 func (e *recordingEdge) wait(t *testing.T, what string, pred func(catalog.Message) bool) catalog.Message {
 	t.Helper()
-	deadline := time.After(15 * time.Second)
+	deadline := time.After(patience)
 	for {
 		e.mu.Lock()
 		for _, m := range e.all {
@@ -178,7 +181,7 @@ func awaitReady(t *testing.T, b *Bridge) {
 	t.Helper()
 	select {
 	case <-b.Ready():
-	case <-time.After(15 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the bridge did not become ready")
 	}
 }
@@ -280,11 +283,11 @@ func TestSilentClockIsToldOnceAndItsReturnToo(t *testing.T) {
 		}
 		return strings.Join(s, ", ")
 	}
-	m, news := w.beat(catalog.PushCandles, []byte("BTCUSDT/1s"), now.Add(time.Second))
+	m, news := w.beat(catalog.PushCandles, []byte("BTCUSDT/1s"), nil, true, now.Add(time.Second))
 	if !news || states([]catalog.Message{m}) != "BTCUSDT live" || m.Topic != "status/BTCUSDT/clock" {
 		t.Fatalf("first candle: %v %+v", news, m)
 	}
-	if _, news = w.beat(catalog.PushCandles, []byte("BTCUSDT/1s"), now.Add(2*time.Second)); news {
+	if _, news = w.beat(catalog.PushCandles, []byte("BTCUSDT/1s"), nil, true, now.Add(2*time.Second)); news {
 		t.Fatal("the second candle is no news")
 	}
 	if got := states(w.silent(now.Add(3 * time.Second))); got != "ETHUSDT stale, SOLUSDT stale" {
@@ -296,13 +299,13 @@ func TestSilentClockIsToldOnceAndItsReturnToo(t *testing.T) {
 	if got := states(w.silent(now.Add(50 * time.Second))); got != "" {
 		t.Fatalf("said again: %q", got)
 	}
-	if _, news := w.beat(catalog.PushTickers, []byte("BTCUSDT"), now.Add(50*time.Second)); news {
+	if _, news := w.beat(catalog.PushTickers, []byte("BTCUSDT"), nil, true, now.Add(50*time.Second)); news {
 		t.Fatal("the ticker of a contract with 1s candles is no beat")
 	}
-	if m, news := w.beat(catalog.PushTickers, []byte("SOLUSDT"), now.Add(50*time.Second)); !news || states([]catalog.Message{m}) != "SOLUSDT live" {
+	if m, news := w.beat(catalog.PushTickers, []byte("SOLUSDT"), nil, true, now.Add(50*time.Second)); !news || states([]catalog.Message{m}) != "SOLUSDT live" {
 		t.Fatalf("the ticker of a contract without 1s candles: %v %+v", news, m)
 	}
-	back, news := w.beat(catalog.PushCandles, []byte("BTCUSDT/1s"), now.Add(51*time.Second))
+	back, news := w.beat(catalog.PushCandles, []byte("BTCUSDT/1s"), nil, true, now.Add(51*time.Second))
 	if !news || states([]catalog.Message{back}) != "BTCUSDT live" || !m.Version.Less(back.Version) {
 		t.Fatalf("return: %v %+v", news, back)
 	}
@@ -334,5 +337,30 @@ func TestEventsWaitForARemoteEdgeInOrderAndAreSentOnce(t *testing.T) {
 	}
 	if m, ok := r.next(); ok {
 		t.Errorf("left over: %v", m)
+	}
+}
+
+func TestClockSaysThatItsSourceIsSimulated(t *testing.T) {
+	t.Parallel()
+	cat, err := catalog.Load("", "", catalog.Embedded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.UnixMilli(1_700_000_000_000)
+	w := newClockWatch(cat, now)
+	simulated := func(m catalog.Message) bool { return strings.Contains(string(m.Payload), `"sim":true`) }
+	m, _ := w.beat(catalog.PushCandles, []byte("BTCUSDT/1s"), []byte(`{"s":"BTCUSDT","sim":true}`), true, now)
+	if !simulated(m) {
+		t.Errorf("by its candle: %s", m.Payload)
+	}
+	w.feed([]byte(catalog.StatusKey("ETHUSDT", "feed")), []byte(`{"sim":true}`))
+	w.beat(catalog.PushCandles, []byte("SOLUSDT/1s"), []byte(`{"s":"SOLUSDT"}`), false, now)
+	for _, m := range w.silent(now.Add(time.Minute)) {
+		if got, want := simulated(m), !strings.Contains(m.Topic, "SOLUSDT"); got != want {
+			t.Errorf("simulated: %t, want %t: %s", got, want, m.Payload)
+		}
+	}
+	if m, _ = w.beat(catalog.PushCandles, []byte("BTCUSDT/1s"), []byte(`{"s":"BTCUSDT"}`), true, now.Add(time.Hour)); simulated(m) { // now live
+		t.Errorf("another source: %s", m.Payload)
 	}
 }

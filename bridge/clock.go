@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/tickcast/tickcast/catalog"
@@ -15,6 +16,7 @@ const clockLimit = 3 * time.Second
 type clockWatch struct {
 	cat     *catalog.Catalog
 	byID    map[string]*watched
+	feeds   map[string]*watched // by the key of its feed's status
 	order   []*watched
 	counter int64
 }
@@ -28,24 +30,33 @@ type watched struct {
 	live     bool
 	told     bool
 	since    time.Time
+	latest   []byte // payload of its newest beat, or of its feed's status while there is none: they know whether the source is simulated
 }
 
 func newClockWatch(cat *catalog.Catalog, now time.Time) *clockWatch {
-	w := &clockWatch{cat: cat, byID: map[string]*watched{}}
+	w := &clockWatch{cat: cat, byID: map[string]*watched{}, feeds: map[string]*watched{}}
 	for i := range cat.Contracts {
 		c := &cat.Contracts[i]
 		one := &watched{contract: c, seen: now, beat: catalog.PushCandles, name: "1s candle"}
 		if !c.HasPeriod(market.Period1s) {
 			one.beat, one.name = catalog.PushTickers, "ticker"
 		}
-		w.byID[c.ID] = one
+		w.byID[c.ID], w.feeds[catalog.StatusKey(c.ID, "feed")] = one, one
 		w.order = append(w.order, one)
 	}
 	return w
 }
 
-// beat notes a record, and returns the status if it is the beat of a contract that was silent.
-func (w *clockWatch) beat(topic string, key []byte, now time.Time) (m catalog.Message, news bool) {
+// feed notes a status that says where a contract's market comes from before its first beat does.
+func (w *clockWatch) feed(key, payload []byte) {
+	if one := w.feeds[string(key)]; one != nil && !one.moved {
+		one.latest = payload
+	}
+}
+
+// beat notes a record, and returns the status if it is the beat of a contract that was silent. One that is not fresh is from before: it says where the market
+// comes from, and nothing about now.
+func (w *clockWatch) beat(topic string, key, payload []byte, fresh bool, now time.Time) (m catalog.Message, news bool) {
 	var contract string
 	switch topic {
 	case catalog.PushTickers:
@@ -59,6 +70,10 @@ func (w *clockWatch) beat(topic string, key []byte, now time.Time) (m catalog.Me
 	}
 	one := w.byID[contract]
 	if one == nil || one.beat != topic {
+		return m, false
+	}
+	one.latest = payload
+	if !fresh {
 		return m, false
 	}
 	one.seen, one.moved = now, true
@@ -88,7 +103,14 @@ func (w *clockWatch) silent(now time.Time) []catalog.Message {
 
 func (w *clockWatch) status(one *watched, now time.Time, state, reason string, q market.Quality) catalog.Message {
 	w.counter++
-	s := market.Status{Scope: one.contract.ID, Kind: "clock", Source: one.contract.Source, AtMs: now.UnixMilli(), Counter: w.counter, Quality: q,
+	s := market.Status{Scope: one.contract.ID, Kind: "clock", Source: one.contract.Source, Simulated: one.simulated(), AtMs: now.UnixMilli(), Counter: w.counter, Quality: q,
 		State: state, SinceMs: one.since.UnixMilli(), Reason: reason, Missing: -1}
 	return catalog.Message{Topic: w.cat.StatusTopic(s.Scope, s.Kind), Class: catalog.Final, Version: s.Version(), Payload: s.AppendJSON(nil)}
+}
+
+func (one *watched) simulated() bool {
+	var m struct {
+		Sim bool `json:"sim"`
+	}
+	return json.Unmarshal(one.latest, &m) == nil && m.Sim
 }

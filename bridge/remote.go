@@ -1,7 +1,9 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,8 +22,8 @@ import (
 
 // RemoteConfig says how to reach an edge in another process, as its role publisher.
 type RemoteConfig struct {
-	URL          string `yaml:"url"` // mqtt://host:1883 or mqtts://host:8883
-	ClientID     string `yaml:"client_id"`
+	URL          string `yaml:"url"`       // mqtt://host:1883 or mqtts://host:8883
+	ClientID     string `yaml:"client_id"` // empty: one of its own per process
 	Username     string `yaml:"username"`
 	PasswordFile string `yaml:"password_file"`
 	PasswordEnv  string `yaml:"password_env"`
@@ -60,7 +62,7 @@ func (c RemoteConfig) password() ([]byte, error) {
 	return []byte(strings.TrimRight(string(b), "\r\n")), nil
 }
 
-// What may wait for a remote edge; beyond, the oldest is dropped and counted. Of closed candles and statuses the edge still gets each key's newest.
+// What may wait for a remote edge; beyond, the oldest is dropped and counted. Of closed candles and statuses the edge still gets each topic's newest.
 const (
 	maxFinals = 50_000
 	maxEvents = 10_000
@@ -75,8 +77,8 @@ type Remote struct {
 	wake     chan struct{}
 
 	mu     sync.Mutex
-	latest map[string]catalog.Message
-	dirty  []string // state topics to send, oldest change first
+	latest map[string]catalog.Message // what an edge would retain
+	dirty  []string                   // topics whose latest message is to be sent, oldest change first
 	marked map[string]bool
 	finals []catalog.Message
 	events []catalog.Message
@@ -92,7 +94,7 @@ func NewRemote(cfg RemoteConfig, log *slog.Logger) (*Remote, error) {
 		return nil, err
 	}
 	if cfg.ClientID == "" {
-		cfg.ClientID = "tickcast-bridge"
+		cfg.ClientID = "tickcast-bridge-" + rand.Text()[:8] // two bridges of one name would take each other's session over for ever
 	}
 	pw, err := cfg.password()
 	if err != nil {
@@ -105,14 +107,18 @@ func NewRemote(cfg RemoteConfig, log *slog.Logger) (*Remote, error) {
 func (r *Remote) Publish(m catalog.Message) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if old, ok := r.latest[m.Topic]; ok && !old.Version.Less(m.Version) && m.Class != catalog.Final {
-		return false
-	}
-	if old, ok := r.latest[m.Topic]; !ok || old.Version.Less(m.Version) {
+	old, known := r.latest[m.Topic]
+	newest := !known || supersedes(m, old)
+	if newest {
 		r.latest[m.Topic] = m
+	} else if m.Class != catalog.Final || m.Version.T == old.Version.T {
+		return false
 	}
 	switch m.Class {
 	case catalog.Final:
+		if len(r.finals) >= maxFinals {
+			r.mark(r.finals[0].Topic)
+		}
 		r.finals = r.bounded(r.finals, maxFinals, m)
 	case catalog.Event:
 		r.events = r.bounded(r.events, maxEvents, m)
@@ -129,6 +135,19 @@ func (r *Remote) bounded(line []catalog.Message, most int, m catalog.Message) []
 		r.Dropped.Add(1)
 	}
 	return append(line, m)
+}
+
+// supersedes says whether an edge that holds old as a topic's value would hold m instead: of closed candles it holds that of the greatest t, whatever its epoch.
+// Where one of the two clears the topic, t means nothing and the log decides.
+func supersedes(m, old catalog.Message) bool {
+	a, b := m.Version, old.Version
+	switch {
+	case len(m.Payload) == 0 || len(old.Payload) == 0:
+		return cmp.Or(cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.Seq, b.Seq)) > 0
+	case m.Class == catalog.Final && a.T != b.T:
+		return a.T > b.T
+	}
+	return b.Less(a)
 }
 
 // SetLoaded tells that the bridge has loaded the newest state of every key: the edge may be told so.
@@ -198,7 +217,7 @@ func (r *Remote) Run(ctx context.Context) error {
 			}
 			continue
 		}
-		if !told && r.isLoaded() {
+		if !told && r.isLoaded() && len(up) == 0 { // a new connection may lead to an edge that has nothing yet
 			if _, err := cm.Publish(ctx, &paho.Publish{Topic: catalog.BridgeTopic, QoS: 1, Payload: []byte(catalog.BridgeReady)}); err == nil {
 				told = true
 			}
@@ -213,10 +232,7 @@ func (r *Remote) remarkAll() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for topic, m := range r.latest {
-		switch m.Class {
-		case catalog.Final:
-			r.finals = append(r.finals, m)
-		case catalog.State:
+		if m.Class != catalog.Event {
 			r.mark(topic)
 		}
 	}

@@ -52,17 +52,19 @@ func (b *Broker) admit(c *conn, id string, pk packets.Packet) packets.Code {
 	switch {
 	case code != packets.CodeSuccess:
 		return code
+	case !publisher && b.sessions.owned(id):
+		return packets.ErrClientIdentifierNotValid // or anyone could throw a publisher out by its client id
 	case publisher && !c.v5:
 		b.log.Warn("publisher refused: needs MQTT 5 for the version of its messages", "client", id, "remote", c.RemoteAddr())
 		return packets.ErrUnsupportedProtocolVersion
 	case publisher:
-		c.publisher = true
+		c.publisher, c.user = true, string(pk.Connect.Username)
 		return packets.CodeSuccess // whatever the limits: without it nobody gets anything
 	case c.refuse != packets.Code{}:
 		return c.refuse
-	case b.cfg.AwaitPublisher && !b.ready.Load():
+	case !b.Ready():
 		return packets.ErrServerUnavailable
-	case !b.sessions.room(id, b.cfg.MaxSessions):
+	case !b.makeRoom(id):
 		return packets.ErrQuotaExceeded
 	}
 	return packets.CodeSuccess

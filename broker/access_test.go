@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -130,6 +131,60 @@ func TestAwaitPublisherRefusesClientsUntilItIsReady(t *testing.T) {
 		t.Fatalf("PUBACK %#x", ack.ReasonCode)
 	}
 	dial(t, b.Addrs().TCP, dialing{id: "late"})
+
+	_ = p.Close() // for a while its state is good enough
+	waitFor(t, "the publisher to be gone", func() bool { return b.Stats().Connections == 1 })
+	stay := dial(t, b.Addrs().TCP, dialing{id: "stay"})
+	b.ready.mu.Lock()
+	b.ready.grace = 0
+	b.ready.mu.Unlock()
+	if c := dial(t, b.Addrs().TCP, dialing{id: "too late", refused: true}); c.ack.ReasonCode != packets.ErrServerUnavailable.Code || b.Ready() {
+		t.Errorf("without a publisher: CONNACK %#x, ready %t", c.ack.ReasonCode, b.Ready())
+	}
+	stay.ping()
+	p = dial(t, b.Addrs().TCP, dialing{id: "bridge-2", user: "bridge", password: "secret"})
+	p.publish(catalog.BridgeTopic, "ready", 1)
+	p.until(packets.Puback)
+	dial(t, b.Addrs().TCP, dialing{id: "again"})
+}
+
+func TestReadinessOutlivesItsPublisherForTheGrace(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_700_000_000, 0)
+	r := readiness{grace: time.Minute}
+	for _, tt := range []struct {
+		what string
+		do   func()
+		at   time.Duration
+		want bool
+	}{
+		{"nobody yet", func() {}, 0, false},
+		{"two are ready", func() { r.gain(); r.gain() }, 0, true},
+		{"one went long ago", func() { r.lose(now) }, time.Hour, true},
+		{"the other went", func() { r.lose(now) }, 59 * time.Second, true},
+		{"for too long", func() {}, time.Minute, false},
+		{"it is back", func() { r.gain() }, time.Minute, true},
+	} {
+		tt.do()
+		if got := r.at(now.Add(tt.at)); got != tt.want {
+			t.Errorf("%s: ready %t", tt.what, got)
+		}
+	}
+}
+
+func TestConnectionsAreCountedByWhatOneHostHas(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		a, b string
+		same bool
+	}{
+		{"192.0.2.1", "::ffff:192.0.2.1", true}, {"192.0.2.1", "192.0.2.2", false},
+		{"2001:db8::1", "2001:db8::ffff:1:2:3", true}, {"2001:db8::1", "2001:db8:0:1::1", false}, {"fe80::1%eth0", "fe80::2%eth1", true},
+	} {
+		if got := origin(netip.MustParseAddr(tt.a)) == origin(netip.MustParseAddr(tt.b)); got != tt.same {
+			t.Errorf("%s and %s: counted together %t", tt.a, tt.b, got)
+		}
+	}
 }
 
 func TestCredentials(t *testing.T) {
@@ -195,6 +250,28 @@ func TestLimitsAreToldToTheClientAndNotToThePublisher(t *testing.T) {
 	dial(t, one.Addrs().TCP, dialing{id: "third"})
 }
 
+func TestNobodyElseTakesAPublishersSessionOver(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, withPublisher(t))
+	before := dial(t, b.Addrs().TCP, dialing{id: "bridge-1", resume: true, expiry: 600})
+	before.subscribe(filter("status/#", 1))
+	d := dialing{id: "bridge-1", user: "bridge", password: "secret", resume: true, expiry: 600}
+	p := dial(t, b.Addrs().TCP, d) // a publisher may have its name from anyone, but not the session that goes with it
+	if before.closed(); p.ack.SessionPresent {
+		t.Error("a publisher resumed a stranger's session")
+	}
+	for v, code := range map[byte]byte{5: packets.ErrClientIdentifierNotValid.Code, 4: packets.Err3ClientIdentifierNotValid.Code} {
+		if c := dial(t, b.Addrs().TCP, dialing{id: "bridge-1", v: v, refused: true}); c.ack.ReasonCode != code {
+			t.Errorf("MQTT %d: CONNACK %#x, want %#x", v, c.ack.ReasonCode, code)
+		}
+	}
+	p.ping()
+	p = dial(t, b.Addrs().TCP, d)
+	if !p.ack.SessionPresent {
+		t.Error("a publisher did not find its own session")
+	}
+}
+
 func TestConnackTellsWhatTheEdgeOffers(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, nil)
@@ -208,7 +285,7 @@ func TestConnackTellsWhatTheEdgeOffers(t *testing.T) {
 func TestShutdownFlushesAndTellsTheReason(t *testing.T) {
 	t.Parallel()
 	cfg := DefaultConfig()
-	cfg.TCP, cfg.WebSocket = "127.0.0.1:0", ""
+	cfg.TCP, cfg.WebSocket, cfg.ShutdownTimeout = "127.0.0.1:0", "", minute
 	b, err := newBroker(cfg, testClassOf, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

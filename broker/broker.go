@@ -13,7 +13,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	mqtt "github.com/mochi-mqtt/server/v2"
@@ -33,7 +32,7 @@ type Broker struct {
 	access   *access
 	limits   filterLimits
 	stats    counters
-	ready    atomic.Bool // a publisher said so
+	ready    readiness
 
 	tcp, webSocket net.Listener // nil: not configured
 
@@ -62,6 +61,7 @@ func newBroker(cfg Config, classOf func(string) (catalog.Class, bool), log *slog
 	b := &Broker{
 		cfg: cfg, log: log, classOf: classOf, access: acc, sessions: newRegistry(), conns: map[*conn]struct{}{},
 		limits: filterLimits{levels: cfg.MaxFilterLevels, bytes: cfg.MaxFilterBytes},
+		ready:  readiness{grace: publisherGrace},
 	}
 	b.hub = &hub{index: newIndex(), maxEvents: cfg.EventMessages, stats: &b.stats, end: b.endOverflowed}
 	b.mqtt = mqtt.New(mochiOptions(&cfg))
@@ -214,5 +214,5 @@ func (b *Broker) acceptLoop(ctx context.Context) error {
 	}
 }
 
-// Ready says whether ordinary clients are accepted: at once, or with AwaitPublisher when a publisher has said that its state is complete.
-func (b *Broker) Ready() bool { return !b.cfg.AwaitPublisher || b.ready.Load() }
+// Ready says whether ordinary clients are accepted: always, or with AwaitPublisher while a publisher is connected that has said that its state is complete.
+func (b *Broker) Ready() bool { return !b.cfg.AwaitPublisher || b.ready.at(time.Now()) }

@@ -19,13 +19,14 @@ type Config struct {
 	AllowedOrigins []string `yaml:"allowed_origins"` // Origin headers that may connect over WebSocket; empty: any
 
 	AnonymousRead  bool        `yaml:"anonymous_read"`  // clients without credentials may subscribe
-	AwaitPublisher bool        `yaml:"await_publisher"` // refuse ordinary clients until a publisher has sent `ready` on $tickcast/bridge
+	AwaitPublisher bool        `yaml:"await_publisher"` // refuse ordinary clients unless a publisher is connected that has sent `ready` on $tickcast/bridge
 	Publishers     []Publisher `yaml:"publishers"`      // who may publish on market topics
 
 	MaxConnections           int `yaml:"max_connections"`
-	MaxConnectionsPerAddress int `yaml:"max_connections_per_address"` // 0: no limit
-	MaxSessions              int `yaml:"max_sessions"`                // connected or waiting for their client to come back
+	MaxConnectionsPerAddress int `yaml:"max_connections_per_address"` // of one IPv4 address or IPv6 /64; a proxy in front needs more; 0: no limit
+	MaxSessions              int `yaml:"max_sessions"`                // connected or waiting for their client to come back; those that wait make room
 	MaxFilters               int `yaml:"max_filters"`                 // subscriptions of one client
+	MaxAllFilters            int `yaml:"max_all_filters"`             // subscriptions of all clients
 	MaxFilterLevels          int `yaml:"max_filter_levels"`
 	MaxFilterBytes           int `yaml:"max_filter_bytes"`
 
@@ -60,9 +61,10 @@ func DefaultConfig() Config {
 		AnonymousRead: true,
 
 		MaxConnections:           20000,
-		MaxConnectionsPerAddress: 0,
+		MaxConnectionsPerAddress: 1000,
 		MaxSessions:              40000,
 		MaxFilters:               2000,
+		MaxAllFilters:            500_000,
 		MaxFilterLevels:          8,
 		MaxFilterBytes:           256,
 
@@ -114,6 +116,7 @@ func (c *Config) Validate() error {
 		{"max_connections_per_address", int64(c.MaxConnectionsPerAddress), 0, 10_000_000},
 		{"max_sessions", int64(c.MaxSessions), 1, 10_000_000},
 		{"max_filters", int64(c.MaxFilters), 1, 100_000},
+		{"max_all_filters", int64(c.MaxAllFilters), 1, 1 << 30},
 		{"max_filter_levels", int64(c.MaxFilterLevels), 1, 128},
 		{"max_filter_bytes", int64(c.MaxFilterBytes), 1, 65535},
 		{"queue_messages", int64(c.QueueMessages), 1, 1 << 24},

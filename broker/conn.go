@@ -30,7 +30,9 @@ type conn struct {
 	refuse    packets.Code // by the listener: over a limit; zero: welcome
 	refused   packets.Code // the answer to CONNECT, zero: success
 	publisher bool
-	keep      bool // the session outlives the connection
+	user      string // of a publisher; empty: anonymous
+	ready     bool   // it has said that its state is complete
+	keep      bool   // the session outlives the connection
 	v5        bool
 	maxPacket int // the client's Maximum Packet Size, 0: none
 	window    int // QoS 1 messages that the client takes unacknowledged

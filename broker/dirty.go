@@ -3,9 +3,10 @@ package broker
 // dirtySet holds the topics whose current value a connection has still to get: each at most once, in the order in which they became dirty. A busy topic
 // goes to the end of the line each time, so it starves none; memory does not depend on how many updates a slow client missed.
 type dirtySet struct {
-	line   ring[*topic]
-	in     bitmap // topics in line
-	retain bitmap // those of them that are (also) part of a snapshot: sent with the RETAIN bit
+	line   ring[*topic] // also has places of topics that were dropped since, and may be in line again
+	in     bitmap       // topics in line
+	count  int          // of them
+	retain bitmap       // those of them that are (also) part of a snapshot: sent with the RETAIN bit
 }
 
 // mark puts a topic in line; false if it was already there, which is one update conflated.
@@ -17,27 +18,38 @@ func (d *dirtySet) mark(t *topic, snapshot bool) bool {
 		return false
 	}
 	d.in.set(t.id)
+	d.count++
 	d.line.push(t)
+	if d.line.len() > 2*d.count+64 {
+		d.tidy()
+	}
 	return true
+}
+
+// tidy takes the places of dropped topics out of the line: a client that subscribes and unsubscribes but reads nothing must not make it grow.
+func (d *dirtySet) tidy() {
+	var line ring[*topic]
+	var placed bitmap
+	for t := range d.line.all() {
+		if id := (*t).id; d.in.has(id) && !placed.has(id) {
+			placed.set(id)
+			line.push(*t)
+		}
+	}
+	d.line = line
 }
 
 func (d *dirtySet) has(t *topic) bool { return d.in.has(t.id) }
 
-func (d *dirtySet) len() int { return d.line.len() }
+func (d *dirtySet) len() int { return d.count }
 
 // drop takes a topic out of the set; its place in line stays and pop passes over it.
 func (d *dirtySet) drop(t *topic) {
+	if d.in.has(t.id) {
+		d.count--
+	}
 	d.in.unset(t.id)
 	d.retain.unset(t.id)
-}
-
-// dropWhere drops the topics that gone says yes to.
-func (d *dirtySet) dropWhere(gone func(*topic) bool) {
-	for t := range d.line.all() {
-		if gone(*t) {
-			d.drop(*t)
-		}
-	}
 }
 
 // pop takes the first in line; false if there is none. The caller loads the topic's value only afterwards, or an update in between would be lost.

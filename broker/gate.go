@@ -58,6 +58,18 @@ func (g *gate) exit(from netip.Addr) {
 	}
 }
 
+// origin is what connections are counted by: the address, of IPv6 its /64, since one host has all of that.
+func origin(a netip.Addr) netip.Addr {
+	if a = a.Unmap(); a.Is4() {
+		return a
+	}
+	p, err := a.WithZone("").Prefix(64)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return p.Addr()
+}
+
 // gatedListener gives out sockets that are counted and tuned.
 type gatedListener struct {
 	net.Listener
@@ -76,7 +88,7 @@ func (l *gatedListener) Accept() (net.Conn, error) {
 		l.stats.accepted.Add(1)
 		var from netip.Addr
 		if a, ok := c.RemoteAddr().(*net.TCPAddr); ok {
-			from = a.AddrPort().Addr().Unmap()
+			from = origin(a.AddrPort().Addr())
 		}
 		refuse, open := l.gate.enter(from)
 		if !open {

@@ -189,12 +189,8 @@ func (h *hook) OnACLCheck(cl *mqtt.Client, topic string, write bool) bool {
 		h.b.stats.refusedPublishes.Add(1)
 		return false
 	}
-	code := h.b.limits.check(topic)
-	if s := c.session.Load(); code == packets.CodeSuccess && (s == nil || s.filters()+c.asked >= h.b.cfg.MaxFilters) {
-		code = packets.ErrQuotaExceeded
-	}
+	code := h.b.maySubscribe(c, topic)
 	if code == packets.CodeSuccess {
-		c.asked++
 		return true
 	}
 	h.b.stats.refusedFilters.Add(1)
@@ -205,6 +201,26 @@ func (h *hook) OnACLCheck(cl *mqtt.Client, topic string, write bool) bool {
 	return false
 }
 
+// maySubscribe says why a filter is refused, CodeSuccess if it is not. One that the session has already may always be sent again: clients that come back do.
+func (b *Broker) maySubscribe(c *conn, filter string) packets.Code {
+	if code := b.limits.check(filter); code != packets.CodeSuccess {
+		return code
+	}
+	s := c.session.Load()
+	if s == nil {
+		return packets.ErrUnspecifiedError
+	}
+	n, has := s.filters(filter)
+	switch {
+	case has:
+		return packets.CodeSuccess
+	case n+c.asked >= b.cfg.MaxFilters, b.stats.subscriptions.Load()+int64(c.asked) >= int64(b.cfg.MaxAllFilters):
+		return packets.ErrQuotaExceeded
+	}
+	c.asked++
+	return packets.CodeSuccess
+}
+
 var errIgnore = packets.CodeSuccessIgnore // mochi acknowledges and does nothing else
 
 // OnPublish takes a publisher's message into the hub.
@@ -212,7 +228,10 @@ func (h *hook) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, er
 	c := connOf(cl)
 	if pk.TopicName == catalog.BridgeTopic {
 		if string(pk.Payload) == catalog.BridgeReady {
-			h.b.ready.Store(true)
+			if !c.ready {
+				c.ready = true
+				h.b.ready.gain()
+			}
 		}
 		return pk, errIgnore
 	}
@@ -276,6 +295,9 @@ func (h *hook) OnPacketProcessed(cl *mqtt.Client, pk packets.Packet, _ error) {
 	}
 	c := connOf(cl)
 	s := c.session.Load()
+	if s == nil {
+		return // taken over before it had begun
+	}
 	for _, filter := range c.snapshots {
 		h.b.hub.sendSnapshot(s, c, filter, true)
 	}

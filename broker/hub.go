@@ -128,16 +128,17 @@ func (h *hub) unsubscribe(s *session, c *conn, filter string) {
 	if !ok {
 		return
 	}
+	topics := h.index.topicsOf(sub.node)
 	h.index.leave(sub.node, s)
 	h.stats.subscriptions.Add(-1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	gone := func(t *topic) bool {
-		_, subscribed := s.subs.grantedQoS(t.name)
-		return !subscribed
+	for _, t := range topics {
+		if _, subscribed := s.subs.grantedQoS(t); !subscribed {
+			s.state.drop(t)
+			s.snapshot.drop(t)
+		}
 	}
-	s.state.dropWhere(gone)
-	s.snapshot.dropWhere(gone)
 }
 
 // sendSnapshot puts the current value of each topic of a filter in line.
@@ -154,7 +155,7 @@ func (h *hub) sendSnapshot(s *session, c *conn, filter string, asRetained bool) 
 func (h *hub) catchUp(s *session, c *conn) {
 	s.mu.Lock()
 	var subs []subscription
-	for sub := range s.subs.all() {
+	for _, sub := range s.subs.byFilter {
 		subs = append(subs, sub)
 	}
 	s.mu.Unlock()
@@ -179,7 +180,7 @@ func (h *hub) kill(s *session) {
 	s.dead = true
 	s.mu.Lock()
 	var subs []subscription
-	for sub := range s.subs.all() {
+	for _, sub := range s.subs.byFilter {
 		subs = append(subs, sub)
 	}
 	s.mu.Unlock()

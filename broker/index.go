@@ -38,32 +38,38 @@ type member struct {
 }
 
 // index finds the subscribers of a topic and the topics of a filter. Each distinct filter is matched once against each topic, when the later of the two
-// appears; publishing follows pointers only.
+// appears. Publishing follows pointers only, and does not wait for a client whose new filter is being matched.
 type index struct {
+	topics sync.Map // name: *topic; added to under mu
 	mu     sync.RWMutex
-	topics map[string]*topic
+	count  int // of topics
 	exact  map[string]*filterNode
 	wild   map[string]*filterNode
 }
 
 func newIndex() *index {
-	return &index{topics: map[string]*topic{}, exact: map[string]*filterNode{}, wild: map[string]*filterNode{}}
+	return &index{exact: map[string]*filterNode{}, wild: map[string]*filterNode{}}
+}
+
+func (x *index) find(name string) *topic {
+	if t, ok := x.topics.Load(name); ok {
+		return t.(*topic)
+	}
+	return nil
 }
 
 // topic returns the slot of a topic, which is made on first use with the class given.
 func (x *index) topic(name string, class catalog.Class) *topic {
-	x.mu.RLock()
-	t := x.topics[name]
-	x.mu.RUnlock()
-	if t != nil {
+	if t := x.find(name); t != nil {
 		return t
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if t = x.topics[name]; t != nil {
+	if t := x.find(name); t != nil {
 		return t
 	}
-	t = &topic{id: uint32(len(x.topics)), name: name, class: class}
+	t := &topic{id: uint32(x.count), name: name, class: class}
+	x.count++
 	var nodes []*filterNode
 	join := func(n *filterNode) {
 		n.topics = append(n.topics, t)
@@ -78,7 +84,7 @@ func (x *index) topic(name string, class catalog.Class) *topic {
 		}
 	}
 	t.nodes.Store(&nodes)
-	x.topics[name] = t
+	x.topics.Store(name, t)
 	return t
 }
 
@@ -120,15 +126,15 @@ func (x *index) node(filter string) *filterNode {
 // matched returns the topics that a filter matches. By mu.
 func (x *index) matched(filter string) []*topic {
 	if !hasWildcard(filter) {
-		if t := x.topics[filter]; t != nil {
+		if t := x.find(filter); t != nil {
 			return []*topic{t}
 		}
 		return nil
 	}
 	var ts []*topic
-	for name, t := range x.topics {
-		if matches(filter, name) {
-			ts = append(ts, t)
+	for name, t := range x.topics.Range {
+		if matches(filter, name.(string)) {
+			ts = append(ts, t.(*topic))
 		}
 	}
 	return ts
@@ -176,5 +182,5 @@ func (x *index) topicsOf(n *filterNode) []*topic {
 func (x *index) size() int {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	return len(x.topics)
+	return x.count
 }

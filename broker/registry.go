@@ -19,11 +19,11 @@ func (r *registry) claim(id string, c *conn, resume bool, queue int, current fun
 		return nil, false, nil
 	}
 	old := r.byID[id]
-	if old != nil && resume && old.resumable() {
+	if old != nil && resume && old.user == c.user && old.resumable() {
 		old.attach(c, c.window)
 		return old, true, nil
 	}
-	s = &session{id: id}
+	s = &session{id: id, user: c.user}
 	s.finals.limit = queue
 	s.attach(c, c.window)
 	r.byID[id] = s
@@ -49,11 +49,29 @@ func (r *registry) offline(id string) *session {
 	return nil
 }
 
-// room says whether a session for this client id would stay within the limit.
-func (r *registry) room(id string, limit int) bool {
+// owned says whether the session of a client id belongs to a publisher.
+func (r *registry) owned(id string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.byID) < limit || r.byID[id] != nil
+	s := r.byID[id]
+	return s != nil && s.user != ""
+}
+
+// room says whether a session for this client id stays within the limit. If it would not, a session without a connection has to go: it is forgotten here and
+// returned, to be ended.
+func (r *registry) room(id string, limit int) (ok bool, ended *session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.byID) < limit || r.byID[id] != nil {
+		return true, nil
+	}
+	for other, s := range r.byID {
+		if s.has(nil) {
+			delete(r.byID, other)
+			return true, s
+		}
+	}
+	return false, nil
 }
 
 func (r *registry) len() int {

@@ -26,6 +26,9 @@ func (b *Broker) serve(socket net.Conn, refuse packets.Code) {
 	_ = c.SetReadDeadline(time.Now().Add(b.cfg.ConnectTimeout.D())) // mochi sets none before CONNECT
 	err, panicked := b.establish(c)
 	b.release(c, panicked)
+	if c.ready {
+		b.ready.lose(time.Now())
+	}
 	_ = c.Close()
 	writer.Wait()
 	b.stats.disconnected(c.endReason(err))
@@ -104,6 +107,23 @@ func (b *Broker) release(c *conn, panicked bool) {
 func (b *Broker) endSession(s *session) {
 	b.sessions.remove(s)
 	b.hub.kill(s)
+}
+
+// makeRoom says whether a client of this id may have a session. Whoever is here goes before those who may come back: otherwise anyone could shut everyone out
+// with sessions that nobody uses.
+func (b *Broker) makeRoom(id string) bool {
+	ok, ended := b.sessions.room(id, b.cfg.MaxSessions)
+	if ended == nil {
+		return ok
+	}
+	b.hub.kill(ended)
+	b.stats.disconnected("offline session made room")
+	if cl, found := b.mqtt.Clients.Get(ended.id); found && cl.Closed() {
+		cl.ClearInflights()
+		b.mqtt.UnsubscribeClient(cl)
+		b.mqtt.Clients.Delete(ended.id)
+	}
+	return ok
 }
 
 // endOverflowed ends a session that does not take its closed candles and status. The client, told so, connects anew and gets the retained values.

@@ -11,7 +11,8 @@ import (
 //
 // Lock order: subsMu, hub.mu, filterNode.mu, mu. Publishers hold filterNode.mu (for reading) and take mu.
 type session struct {
-	id string
+	id   string
+	user string // of a publisher; empty: anonymous
 
 	subsMu sync.Mutex // held while subs and the hub's index change
 	dead   bool       // by subsMu: ended, takes no more subscriptions
@@ -141,11 +142,12 @@ func (s *session) connection() *conn {
 	return s.conn
 }
 
-// filters returns the number of subscriptions.
-func (s *session) filters() int {
+// filters returns the number of subscriptions, and whether this filter is one of them.
+func (s *session) filters(filter string) (n int, has bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.subs.len()
+	_, has = s.subs.get(filter)
+	return s.subs.len(), has
 }
 
 // setHold stops and starts sending around the answer to a SUBSCRIBE.
@@ -227,7 +229,7 @@ func (s *session) nextSnapshot() (delivery, bool) {
 			break
 		}
 		f := t.current.Load()
-		if qos, subscribed := s.subs.grantedQoS(t.name); subscribed && !f.clear {
+		if qos, subscribed := s.subs.grantedQoS(t); subscribed && !f.clear {
 			return delivery{f: f, t: t, retain: asRetained, qos: qos}, true
 		}
 	}
@@ -237,8 +239,8 @@ func (s *session) nextSnapshot() (delivery, bool) {
 // emit appends one message in the form that the connection and its subscriptions ask for.
 func (s *session) emit(c *conn, dst []byte, d delivery, id uint16, dup bool, n *tally) []byte {
 	o := sending{v5: c.v5, retain: d.retain, dup: dup, packetID: id}
-	if s.subs.annotated {
-		asPublished, ids := s.subs.annotations(d.t.name)
+	if s.subs.annotated > 0 {
+		asPublished, ids := s.subs.annotations(d.t)
 		o.retain = o.retain || asPublished && d.t.class != catalog.Event
 		o.subIDs = ids
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/tickcast/tickcast/market"
 )
 
-// Names of Kafka topics. Parse refuses a catalogue that lacks one of them.
+// Names of Kafka topics. Load refuses a catalogue that lacks one of them.
 const (
 	MarketTrades     = "market.trades"
 	MarketBooks      = "market.books"
@@ -82,7 +82,7 @@ type Catalog struct {
 	byID   map[string]*market.Contract
 }
 
-// Topic returns the Kafka topic of that name. Names are the constants above, which Parse has checked: another name is a bug of the caller.
+// Topic returns the Kafka topic of that name. Names are the constants above, which Load has checked: another name is a bug of the caller.
 func (c *Catalog) Topic(name string) *Topic {
 	t := c.byName[name]
 	if t == nil {

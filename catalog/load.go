@@ -261,8 +261,8 @@ func (e *contractEntry) contract() (m market.Contract, err error) {
 		}
 		m.Books = append(m.Books, u)
 	}
-	if e.Depth < 0 || e.Depth > 5000 {
-		return m, fmt.Errorf("depth: %d, want 0 to 5000", e.Depth)
+	if e.Depth < 0 || e.Depth > market.MaxLevels {
+		return m, fmt.Errorf("depth: %d, want 0 to %d", e.Depth, market.MaxLevels)
 	}
 	m.Period = market.Periods()
 	if len(e.Periods) > 0 {

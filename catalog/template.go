@@ -75,7 +75,7 @@ func (t template) parse(s string) (values []string, ok bool) {
 	return values, len(t) > 0
 }
 
-// build fills the template from named values; Parse has checked that each field has one.
+// build fills the template from named values; Load has checked that each field has one.
 func (t template) build(names, values []string) string {
 	var b strings.Builder
 	for i, p := range t {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/eclipse/paho.golang/autopaho"
 	"github.com/eclipse/paho.golang/paho"
+	"github.com/gorilla/websocket"
 
 	tickup "github.com/tickcast/tickcast/up"
 
@@ -122,18 +123,27 @@ func eventToClient(b *testing.B, rate int, length time.Duration) {
 			b.Fatalf("%d of %d contracts are live after %s", n, contracts, patience)
 		}
 	}
+	frames := plainClient(b, ctx, u.Addrs().Simulator, "C0USDT")
 	time.Sleep(warmUp)
 	from := time.Now()
 	time.Sleep(length)
 	to := time.Now()
 	time.Sleep(2 * time.Second) // what is on its way arrives
 	_ = cm.Disconnect(ctx)
+	tool := frames()
 	mu.Lock()
 	defer mu.Unlock()
-	var ms []float64
+	var ms, toolMs []float64
 	lost := 0
 	for symbol, ts := range trades {
 		ts = within(ts, from, to)
+		if symbol == "C0USDT" {
+			for _, t := range ts {
+				if at, ok := tool[t.aggID]; ok {
+					toolMs = append(toolMs, float64(at.Sub(t.at).Microseconds())/1000)
+				}
+			}
+		}
 		lastIDs(b, u.Addrs().Simulator, symbol, ts)
 		cs, next := candles[symbol], 0
 		for _, t := range ts {
@@ -147,11 +157,14 @@ func eventToClient(b *testing.B, rate int, length time.Duration) {
 			ms = append(ms, float64(cs[next].at.Sub(t.at).Microseconds())/1000)
 		}
 	}
-	if len(ms) == 0 {
+	if len(ms) == 0 || len(toolMs) == 0 {
 		b.Fatal("no trade arrived")
 	}
 	slices.Sort(ms)
+	slices.Sort(toolMs)
 	at := func(q float64) float64 { return ms[int(q*float64(len(ms)-1))] }
+	b.ReportMetric(toolMs[len(toolMs)/2], "tool-p50-ms") // part of the others: from the simulator's send to a plain WebSocket client
+	b.ReportMetric(toolMs[int(0.99*float64(len(toolMs)-1))], "tool-p99-ms")
 	b.ReportMetric(float64(len(ms)+lost)/length.Seconds(), "trades/s")
 	b.ReportMetric(at(0.5), "p50-ms")
 	b.ReportMetric(at(0.99), "p99-ms")
@@ -163,6 +176,33 @@ func eventToClient(b *testing.B, rate int, length time.Duration) {
 func within(ts []sent, from, to time.Time) []sent {
 	ts = slices.DeleteFunc(ts, func(t sent) bool { return t.at.Before(from) || t.at.After(to) })
 	return slices.CompactFunc(ts, func(a, b sent) bool { return a.aggID == b.aggID })
+}
+
+// plainClient reads a symbol's aggregate trades as frames, from the simulator alone; what it returns ends it and says when each id arrived.
+func plainClient(b *testing.B, ctx context.Context, base, symbol string) func() map[int64]time.Time {
+	b.Helper()
+	conn, res, err := websocket.DefaultDialer.DialContext(ctx, "ws"+strings.TrimPrefix(base, "http")+"/ws/"+strings.ToLower(symbol)+"@aggTrade", nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	res.Body.Close()
+	arrived, done := map[int64]time.Time{}, make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			_, frame, err := conn.ReadMessage()
+			if err != nil {
+				return
+			}
+			now := time.Now()
+			arrived[number(frame, `"a":`)] = now
+		}
+	}()
+	return func() map[int64]time.Time {
+		conn.Close()
+		<-done
+		return arrived
+	}
 }
 
 // number finds a candle's number; 0 if it is not there.

@@ -91,8 +91,8 @@ ingest:
 			checkFeed(t, cl, o, c.states, c.reason)
 			checkClock(t, cl, o)
 			checkQuality(t, cl, o)
-			checkClosed(t, cl, o, closedMinute, market.MinuteMs, klines(t, x, "1m"))
-			checkClosed(t, cl, o, closedSecond, market.SecondMs, klines(t, x, "1s"))
+			checkClosed(t, cl, x, o, market.Period1m)
+			checkClosed(t, cl, x, o, market.Period1s)
 			cl.noStepBack()
 		})
 	}
@@ -266,17 +266,19 @@ func checkQuality(t *testing.T, cl *client, o outage) {
 }
 
 // checkClosed sees that closed candles come in order, each once, without holes, and are the exchange's own.
-func checkClosed(t *testing.T, cl *client, o outage, topic string, lengthMs int64, want map[int64][9]string) {
+func checkClosed(t *testing.T, cl *client, x *simexchange.Server, o outage, p market.Period) {
 	t.Helper()
-	next, traded := firstWhole, 0
-	for _, m := range cl.received() {
+	topic, next, traded := fmt.Sprintf("candle/%s/BTCUSDT/closed", p), firstWhole, 0
+	all := cl.received()
+	want := klines(t, x, p.String()) // asked afterwards: what the client has as closed is closed there
+	for _, m := range all {
 		if m.topic != topic || m.OpenMs < firstWhole {
 			continue
 		}
 		if m.OpenMs != next {
 			t.Fatalf("%s: %d (rev %d) came where %d was due", topic, m.OpenMs, m.Revision, next)
 		}
-		next += lengthMs
+		next = p.NextMs(next)
 		k := want[m.OpenMs]
 		if n := m.nine(t); n != k {
 			t.Errorf("%s: %d\n got %v\nwant %v", topic, m.OpenMs, n, k)
@@ -288,7 +290,7 @@ func checkClosed(t *testing.T, cl *client, o outage, topic string, lengthMs int6
 			traded++
 		}
 	}
-	t.Logf("%s: %d candles are the exchange's, %d of the minute within the outage have trades", topic, (next-firstWhole)/lengthMs, traded)
+	t.Logf("%s: %d candles are the exchange's, %d of the minute within the outage have trades", topic, (next-firstWhole)/p.NextMs(0), traded)
 	if traded == 0 {
 		t.Errorf("%s: no candle of the minute within the outage has trades", topic)
 	}

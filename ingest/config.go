@@ -66,8 +66,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("simulated: must be false, because %s is Binance's own host", c.Binance.RestURL)
 	case c.Queue < 16:
 		return fmt.Errorf("queue: %d, must be at least 16", c.Queue)
-	case c.ClockPoll <= 0:
-		return fmt.Errorf("clock_poll: must be above 0")
+	case c.ClockPoll < time.Millisecond:
+		return fmt.Errorf("clock_poll: %s, must be at least 1ms", c.ClockPoll)
 	}
 	if err := c.Binance.Validate(); err != nil {
 		return fmt.Errorf("binance.%w", err)
@@ -87,7 +87,7 @@ func (c *FeedConfig) validate() error {
 		v   time.Duration
 	}{{"reorder_wait", c.ReorderWait}, {"give_up", c.GiveUp}, {"verify", c.Verify}, {"stale", c.Stale}, {"max_ahead", c.MaxAhead}} {
 		if d.v < time.Millisecond {
-			return fmt.Errorf("%s: must be at least 1ms", d.key)
+			return fmt.Errorf("%s: %s, must be at least 1ms", d.key, d.v)
 		}
 	}
 	switch {

@@ -46,7 +46,7 @@ func logName(of ingest.Input, contract string) string {
 	return contract
 }
 
-func (l *memLog) Append(to ingest.Input, r market.Record) error {
+func (l *memLog) Append(_ context.Context, to ingest.Input, r market.Record) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.appended = append(l.appended, time.Now())
@@ -59,11 +59,15 @@ func (l *memLog) Append(to ingest.Input, r market.Record) error {
 	return nil
 }
 
-func (l *memLog) Tail(_ context.Context, of ingest.Input, contract string) (ingest.Tail, error) {
+func (l *memLog) Tail(_ context.Context, of ingest.Input, c *market.Contract) (ingest.Tail, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	all := l.records[logName(of, contract)]
-	return ingest.Tail{Records: append([]market.Record(nil), all[max(0, len(all)-3000):]...)}, nil
+	all := l.records[logName(of, c.ID)]
+	writer := time.Now().UnixMilli()
+	for i := range all {
+		writer = max(writer, all[i].Writer+1)
+	}
+	return ingest.Tail{Writer: writer, Records: append([]market.Record(nil), all[max(0, len(all)-3000):]...)}, nil
 }
 
 func (l *memLog) Quarantine(q ingest.Quarantined) error {

@@ -28,6 +28,7 @@ type Input = feed.Input
 
 // Tail holds the newest records of one of a contract's logs.
 type Tail struct {
+	Writer int64 // the id of the writer that has the log now: greater than all before it
 	// Records are the newest records, oldest first, at least back to the last trade (of books: the last snapshot or diff); where the newest record is a seed,
 	// also back to the contract record that announced it. A contract record, if there is one among them, is compared with the catalogue. Empty: there is no
 	// log, or none with a trade within reach; then the log begins again with a new epoch and seeds, which is always safe.
@@ -36,11 +37,13 @@ type Tail struct {
 
 // Log is where records go. Implementations must be safe for several goroutines; the records of one log of one contract come from one goroutine at a time.
 type Log interface {
-	// Append adds a record behind all that this process appended to the same log, and does not wait for the disk. The record is the log's only until Append
-	// returns. An error, also one that belongs to an earlier record, is fatal for the writer: ingest stops, because a hole would follow.
-	Append(to Input, rec market.Record) error
-	// Tail reads the end of a contract's log as it is when the call begins, with all that this process appended. It is called before the first Append.
-	Tail(ctx context.Context, of Input, contract string) (Tail, error)
+	// Append adds a record behind all that this process appended to the same log, and does not wait for the disk; where there is no room it waits until ctx
+	// ends. The record is the log's only until Append returns. An error, also one that belongs to an earlier record, is fatal for the writer: ingest stops,
+	// because a hole would follow.
+	Append(ctx context.Context, to Input, rec market.Record) error
+	// Tail shuts out the log's earlier writers, so that nothing they still write counts, and then reads the end of the log, with all that this process
+	// appended to it. It is called before the first Append.
+	Tail(ctx context.Context, of Input, c *market.Contract) (Tail, error)
 	// Quarantine keeps a piece of data apart. It does not wait; an error is logged and does not stop anything.
 	Quarantine(q Quarantined) error
 }
@@ -62,6 +65,7 @@ type Ingest struct {
 
 	mu      sync.Mutex
 	workers []*worker
+	askTime chan struct{} // a worker wants the venue's time at once
 }
 
 // New builds the ingest of the venue's contracts; it connects to nothing before Run.
@@ -73,7 +77,7 @@ func New(cfg Config, contracts []market.Contract, log Log, status StatusWriter, 
 	if err != nil {
 		return nil, err
 	}
-	in := &Ingest{cfg: cfg, log: log, status: status, logger: logger, changes: make(chan []market.Contract, 1)}
+	in := &Ingest{cfg: cfg, log: log, status: status, logger: logger, changes: make(chan []market.Contract, 1), askTime: make(chan struct{}, 1)}
 	in.router = newRouter(&cfg, log, status, logger)
 	for _, c := range chosen {
 		for _, input := range inputsOf(&c) {
@@ -114,7 +118,7 @@ func choose(cfg *Config, contracts []market.Contract) ([]market.Contract, error)
 
 // add makes a worker and routes its events to it.
 func (in *Ingest) add(input Input, c market.Contract) *worker {
-	w := newWorker(&in.cfg, input, c, in.log, in.status, in.logger)
+	w := newWorker(&in.cfg, input, c, in.log, in.status, in.askTime, in.logger)
 	in.mu.Lock()
 	in.workers = append(in.workers, w)
 	in.mu.Unlock()
@@ -155,15 +159,24 @@ func (in *Ingest) Run(ctx context.Context) error {
 	return nil
 }
 
-// pollClock asks for the venue's time, at once and then regularly; frames refine it.
+const clockPollMin = time.Second
+
+// pollClock asks for the venue's time: at once, then regularly, and when a feed finds that its frames contradict it. Frames refine it.
 func (in *Ingest) pollClock(ctx context.Context) error {
 	wait := time.Duration(0)
+	var asked time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(wait):
+		case <-in.askTime:
+			if time.Since(asked) < clockPollMin {
+				wait = min(wait, clockPollMin)
+				continue
+			}
 		}
+		asked = time.Now()
 		sent, server, received, err := in.source.Time(ctx)
 		if err != nil {
 			in.logger.Warn("the venue's clock is not known", "venue", in.cfg.Venue, "error", err)

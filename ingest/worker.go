@@ -29,8 +29,9 @@ type worker struct {
 	answers chan func(nowMs int64)
 	times   chan sourceTime
 	changes chan change
-	stopped chan struct{} // closed when run has ended: nobody takes events any more
-	began   time.Time     // now counts from here by the monotonic clock: a step of the wall clock is no step of ours
+	askTime chan<- struct{} // the venue's time is wanted at once
+	stopped chan struct{}   // closed when run has ended: nobody takes events any more
+	began   time.Time       // now counts from here by the monotonic clock: a step of the wall clock is no step of ours
 
 	quarantine sampler
 	mu         sync.Mutex
@@ -45,11 +46,11 @@ type change struct {
 	delisted bool
 }
 
-func newWorker(cfg *Config, input feed.Input, c market.Contract, log Log, status StatusWriter, logger *slog.Logger) *worker {
+func newWorker(cfg *Config, input feed.Input, c market.Contract, log Log, status StatusWriter, askTime chan<- struct{}, logger *slog.Logger) *worker {
 	w := &worker{
 		cfg: cfg, input: input, id: c.ID, wants: c, contract: c, log: log, status: status, logger: logger.With("contract", c.ID, "log", input.String()),
 		events: make(chan binance.Event, cfg.Queue), answers: make(chan func(int64), 4), times: make(chan sourceTime, 1), changes: make(chan change, 1),
-		stopped: make(chan struct{}), began: time.Now(), last: Feed{Contract: c.ID, Input: input},
+		askTime: askTime, stopped: make(chan struct{}), began: time.Now(), last: Feed{Contract: c.ID, Input: input},
 	}
 	if input == feed.Books {
 		w.core = books{depth.New(cfg.bookCore(), c, cfg.Simulated)}
@@ -64,7 +65,8 @@ func (w *worker) now() int64 { return w.began.UnixMilli() + time.Since(w.began).
 // run ends with ctx, when the contract is delisted, or with an error when the log cannot be read or written.
 func (w *worker) run(ctx context.Context, src *binance.Source) error {
 	defer close(w.stopped)
-	tail, err := w.log.Tail(ctx, w.input, w.id)
+	first := w.contract
+	tail, err := w.log.Tail(ctx, w.input, &first)
 	if err != nil {
 		return fmt.Errorf("read the end of the log of %s: %w", w.id, err)
 	}
@@ -72,7 +74,7 @@ func (w *worker) run(ctx context.Context, src *binance.Source) error {
 	var fetches sync.WaitGroup
 	defer fetches.Wait()
 	defer cancel()
-	w.core.start(w.now(), tail.Records)
+	w.core.start(w.now(), tail.Writer, tail.Records)
 	wake := time.NewTimer(0)
 	defer wake.Stop()
 	var armed int64 // when wake fires
@@ -111,24 +113,16 @@ func (w *worker) run(ctx context.Context, src *binance.Source) error {
 	}
 }
 
-// flush carries out what the core wants.
+// flush carries out what the core wants, records first: they are what is waited for.
 func (w *worker) flush(ctx context.Context, src *binance.Source, fetches *sync.WaitGroup) error {
 	out := w.core.effects(src, w.contract.Symbol)
 	for i := range out.records {
-		if err := w.log.Append(w.input, out.records[i]); err != nil {
+		if err := w.log.Append(ctx, w.input, out.records[i]); err != nil {
 			return fmt.Errorf("append to the log of %s: %w", w.id, err)
 		}
 	}
 	for _, fetch := range out.fetches {
-		fetches.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, w.cfg.Binance.RestTimeout*3) // seeds are three requests
-			defer cancel()
-			answer := fetch(ctx)
-			select {
-			case w.answers <- answer:
-			case <-ctx.Done():
-			}
-		})
+		fetches.Go(func() { w.fetch(ctx, fetch) })
 	}
 	for _, q := range out.quarantined {
 		w.quarantine.keep(w.log, w.logger, q)
@@ -144,6 +138,12 @@ func (w *worker) flush(ctx context.Context, src *binance.Source, fetches *sync.W
 			w.logger.Info(n.Text)
 		}
 	}
+	if out.askTime {
+		select {
+		case w.askTime <- struct{}{}:
+		default: // asked for already
+		}
+	}
 	if out.reconnect != "" {
 		src.Replace(w.contract.Symbol, out.reconnect)
 	}
@@ -151,6 +151,17 @@ func (w *worker) flush(ctx context.Context, src *binance.Source, fetches *sync.W
 	w.core.report(&w.last)
 	w.mu.Unlock()
 	return nil
+}
+
+// fetch carries a request out and answers it in any case: a core asks for nothing else before.
+func (w *worker) fetch(ctx context.Context, ask func(context.Context) func(nowMs int64)) {
+	limit, cancel := context.WithTimeout(ctx, 5*w.cfg.Binance.RestTimeout) // seeds are four requests
+	defer cancel()
+	answer := ask(limit)
+	select {
+	case w.answers <- answer:
+	case <-ctx.Done():
+	}
 }
 
 func (w *worker) report() Feed {

@@ -32,6 +32,10 @@ func (k Kind) String() string {
 	return kindNames[k]
 }
 
+// MaxClockJumpMs is how far the event time of a record may lie ahead of the contract's clock: market.trades is kept so long (72 h). A log that would have to
+// jump farther begins again with a new epoch and seeds.
+const MaxClockJumpMs = 72 * HourMs
+
 // Record is one record of a contract's log. The fields above the blank line are in every kind, the others only where noted.
 type Record struct {
 	Kind      Kind

@@ -109,7 +109,7 @@ func (c *client) write(ctx context.Context) {
 	for {
 		select {
 		case f := <-c.out:
-			if !c.send(f) {
+			if !c.send(ctx, f) {
 				return
 			}
 		case now := <-check.C:
@@ -130,7 +130,7 @@ func (c *client) write(ctx context.Context) {
 				return
 			}
 		case <-life.C:
-			c.send(outFrame{data: c.shutdownEvent()})
+			c.send(ctx, outFrame{data: c.shutdownEvent()})
 			c.sendClose()
 			return
 		case <-ctx.Done():
@@ -143,14 +143,17 @@ func (c *client) write(ctx context.Context) {
 }
 
 // send writes one frame; false when the connection has ended.
-func (c *client) send(f outFrame) bool {
+func (c *client) send(ctx context.Context, f outFrame) bool {
 	ws := &c.srv.cfg.WebSocket
 	if f.delay > 0 {
 		t := time.NewTimer(f.delay)
+		defer t.Stop()
 		select {
 		case <-t.C:
+		case <-ctx.Done():
+			c.sendClose()
+			return false
 		case <-c.done:
-			t.Stop()
 			return false
 		}
 	}

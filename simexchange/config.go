@@ -108,6 +108,8 @@ func DefaultConfig() Config {
 
 var symbolPattern = regexp.MustCompile(`^[\p{Lu}\p{Lo}\p{N}._-]{1,50}$`)
 
+const atLeastMs = "must be at least 1ms"
+
 // Validate checks the configuration; an error names the key.
 func (c *Config) Validate() error {
 	checks := []struct {
@@ -118,17 +120,17 @@ func (c *Config) Validate() error {
 		{"listen", c.Listen == "", "must be host:port"},
 		{"symbols", len(c.Symbols) == 0, "must name at least one symbol"},
 		{"keep", c.Keep < 1, "must be above 0"},
-		{"websocket.ping_interval", c.WebSocket.PingInterval <= 0, "must be above 0"},
-		{"websocket.pong_timeout", c.WebSocket.PongTimeout <= 0, "must be above 0"},
-		{"websocket.lifetime", c.WebSocket.Lifetime <= 0, "must be above 0"},
+		{"websocket.ping_interval", c.WebSocket.PingInterval < time.Millisecond, atLeastMs},
+		{"websocket.pong_timeout", c.WebSocket.PongTimeout < time.Millisecond, atLeastMs},
+		{"websocket.lifetime", c.WebSocket.Lifetime < time.Millisecond, atLeastMs},
 		{"websocket.queue", c.WebSocket.Queue < 1, "must be above 0"},
 		{"websocket.max_streams", c.WebSocket.MaxStreams < 1, "must be above 0"},
 		{"websocket.max_inbound", c.WebSocket.MaxInbound < 1, "must be above 0"},
 		{"websocket.compress_from", c.WebSocket.CompressFrom < 0, "must not be negative"},
-		{"websocket.write_timeout", c.WebSocket.WriteTimeout <= 0, "must be above 0"},
+		{"websocket.write_timeout", c.WebSocket.WriteTimeout < time.Millisecond, atLeastMs},
 		{"limits.weight", c.Limits.Weight < 1, "must be above 0"},
 		{"limits.connections", c.Limits.Connections < 1, "must be above 0"},
-		{"limits.ban", c.Limits.Ban <= 0, "must be above 0"},
+		{"limits.ban", c.Limits.Ban < time.Millisecond, atLeastMs},
 	}
 	for _, k := range checks {
 		if k.bad {

@@ -1,6 +1,7 @@
 package simexchange
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -164,6 +165,33 @@ func TestSilentConnectionStaysOpen(t *testing.T) {
 	fresh := dial(t, s, "/ws/btcusdt@aggTrade")
 	readText(t, fresh)
 	t.Logf("%d frames and %d pings had been under way", frames, pings)
+}
+
+func TestAStopDoesNotWaitForADelayedFrame(t *testing.T) {
+	t.Parallel()
+	cfg := DefaultConfig()
+	cfg.Market.Rate = 50
+	s, err := New(cfg, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	delayed := s.Inject(Fault{Kind: FaultDelay, Stream: "*", Duration: time.Hour})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	dial(t, s, "/ws/btcusdt@aggTrade")
+	for delayed.Hits() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("Run waits for the delayed frame")
+	}
 }
 
 func TestOutage(t *testing.T) {

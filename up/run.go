@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 )
 
 // stage is one role while it runs: cancel stops it, done closes when it has stopped.
@@ -15,18 +16,22 @@ type stage struct {
 	done   chan struct{}
 }
 
-// spread gives the scheduler more processors than there are cores, unless the environment says how many. Kafka's client blocks in C, and a goroutine that comes
-// back from there needs a free processor: with two cores and as many processors the slowest trade in a hundred waited twice as long (make bench).
-func spread() {
+// tune sets what the Go runtime's own settings (GOMAXPROCS, GOGC), where given, decide instead. More processors than cores: Kafka's client blocks in C, and a goroutine that
+// comes back from there needs a free one. Rarer collections: while one runs it takes the cores that a trade on its way needs. Both were the slowest trade in a
+// hundred (make bench); the price is memory, about four times what lives.
+func tune() {
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(max(4, 2*runtime.NumCPU()))
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
 	}
 }
 
 // Run runs all roles until ctx ends or one of them fails. They stop in the order in which data flows, so that what has been taken in reaches Kafka and, where
 // time allows, the clients: first the source, then compute, then the bridge and the edge, and Kafka last.
 func (u *Up) Run(ctx context.Context) error {
-	spread()
+	tune()
 	failed := make(chan error, 16)
 	start := func(name string, run func(context.Context) error) *stage {
 		roleCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))

@@ -84,7 +84,11 @@ func New(cfg Config, version string, log *slog.Logger) (_ *Up, err error) {
 	if p.broker, err = broker.New(cfg.Broker, cat, role("broker")); err != nil {
 		return nil, err
 	}
-	page := web.Handler(web.AppOf(cat, cfg.Venue == VenueSimulator, version, p.broker.Addrs().WebSocket, cfg.Broker.WebSocketPath))
+	origin := web.OriginVenue
+	if cfg.Venue == VenueSimulator {
+		origin = web.OriginSimulator
+	}
+	page := web.Handler(web.AppOf(cat, origin, version, p.broker.Addrs().WebSocket, cfg.Broker.WebSocketPath))
 	if p.http, err = public.New(cfg.HTTP, page, u.isReady, role("http")); err != nil {
 		return nil, err
 	}

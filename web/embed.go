@@ -26,12 +26,12 @@ type WS struct {
 // Contract is a catalogue entry as the page needs it.
 type Contract struct {
 	ID        string   `json:"id"`
-	Source    string   `json:"source"`    // a venue, or "engine"
-	Simulated bool     `json:"simulated"` // the source is a simulator
+	Source    string   `json:"source"`              // a venue, or "engine"
+	Simulated *bool    `json:"simulated,omitempty"` // the source is a simulator; nil: its messages will tell
 	Base      string   `json:"base"`
 	Quote     string   `json:"quote"`
 	Tick      string   `json:"tick"` // a decimal, such as "0.01"
 	Step      string   `json:"step"`
 	Books     []string `json:"books,omitempty"` // price resolutions of its order books, as the catalogue writes them
-	Periods   []string `json:"periods"` // shortest first
+	Periods   []string `json:"periods"`         // shortest first
 }

@@ -26,7 +26,7 @@ var app = App{
 	Version: "v1",
 	WS:      WS{Port: 8083, Path: "/mqtt"},
 	Contracts: []Contract{{
-		ID: "BTCUSDT", Source: "binance", Simulated: true, Base: "BTC", Quote: "USDT", Tick: "0.01", Step: "0.00001", Periods: []string{"1s", "1m"},
+		ID: "BTCUSDT", Source: "binance", Simulated: new(true), Base: "BTC", Quote: "USDT", Tick: "0.01", Step: "0.00001", Periods: []string{"1s", "1m"},
 	}},
 }
 
@@ -74,18 +74,18 @@ func TestAppJSONIsTheApp(t *testing.T) {
 	if err := json.NewDecoder(get(t, handler(app, built), "/app.json").Body).Decode(&got); err != nil {
 		t.Fatal(err)
 	}
-	if got.WS != app.WS || len(got.Contracts) != 1 || got.Contracts[0].ID != "BTCUSDT" || !got.Contracts[0].Simulated {
+	if got.WS != app.WS || len(got.Contracts) != 1 || got.Contracts[0].ID != "BTCUSDT" || !*got.Contracts[0].Simulated {
 		t.Errorf("got %+v", got)
 	}
 }
 
 func TestAppOfACatalogue(t *testing.T) {
-	tick, step := market.Unit{Units: 1, Scale: 2}, market.Unit{Units: 1, Scale: 5}
+	tick, step := market.Unit{Size: 1, Scale: 2}, market.Unit{Size: 1, Scale: 5}
 	cat := &catalog.Catalog{Contracts: []market.Contract{{
 		ID: "BTCUSDT", Source: "binance", Base: "BTC", Quote: "USDT", Tick: tick, Step: step,
-		Books: []market.Unit{tick, {Units: 10, Scale: 0}}, Period: []market.Period{market.Period1s},
+		Books: []market.Unit{tick, {Size: 10, Scale: 0}}, Period: []market.Period{market.Period1s},
 	}}}
-	got, err := json.Marshal(AppOf(cat, true, "v1", "127.0.0.1:8083", "/mqtt"))
+	got, err := json.Marshal(AppOf(cat, OriginSimulator, "v1", "127.0.0.1:8083", "/mqtt"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,5 +220,22 @@ func TestBuiltPageIsComplete(t *testing.T) {
 	}
 	if rest := strings.ReplaceAll(string(index), "https://www.tradingview.com/", ""); strings.Contains(rest, "://") {
 		t.Error("the page names something elsewhere")
+	}
+}
+
+func TestPageIsToldWhereTheMarketComesFromOnlyByWhoKnows(t *testing.T) {
+	t.Parallel()
+	cat, err := catalog.Load("", "", catalog.Stack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for origin, want := range map[Origin]string{OriginUnknown: "", OriginVenue: `"simulated":false`, OriginSimulator: `"simulated":true`} {
+		b, err := json.Marshal(AppOf(cat, origin, "v", "127.0.0.1:8083", "/mqtt"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(string(b), `"simulated":`); got != (want != "") || !strings.Contains(string(b), want) {
+			t.Errorf("origin %d: %s", origin, b)
+		}
 	}
 }

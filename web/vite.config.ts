@@ -42,5 +42,6 @@ export default defineConfig({
   server: { port: 5173, strictPort: false },
   test: {
     include: ['client/src/**/*.test.ts', 'src/**/*.test.ts'],
+    testTimeout: 60_000,
   },
 })

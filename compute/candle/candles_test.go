@@ -309,3 +309,43 @@ func recordedTrades(t *testing.T, file string, at int64, l *scribe, o *oracle) i
 	}
 	return at
 }
+
+// TestALongSilenceDoesNotFloodTheClients: the longest jump of the clock that a log can have closes 259,200 seconds at once. The ledger gets all of them, in
+// their order, clients of 1s candles the last ten minutes, and every longer candle.
+func TestALongSilenceDoesNotFloodTheClients(t *testing.T) {
+	t.Parallel()
+	var l scribe
+	l.begin("")
+	at := ms("2024-08-08T12:00:00")
+	l.minuteBefore(at)
+	l.trade(at+100, 714000, 1000, false)
+	l.clock(at + market.MaxClockJumpMs)
+	l.clock(at + market.MaxClockJumpMs + 1000)
+	var seconds, all, minutes, last int64
+	m := New(l.contract, 0, func(o *core.Output) {
+		p := string(o.Key)
+		switch {
+		case o.Topic == Closed && p == "BTCUSDT/1s":
+			seconds++
+		case o.Topic == Closed && p == "BTCUSDT/1m":
+			minutes++
+		case o.Topic == Ledger && strings.HasPrefix(p, "BTCUSDT/1s/"):
+			if all++; o.Version.T <= last {
+				t.Fatalf("second %d after %d", o.Version.T, last)
+			}
+			last = o.Version.T
+		}
+	})
+	for i := range l.records {
+		if i == len(l.records)-2 { // the jump
+			seconds, all, minutes, last = 0, 0, 0, 0
+		}
+		if v, err := m.Apply(&core.Input{Record: &l.records[i]}); v != core.Applied {
+			t.Fatal(v, err)
+		}
+	}
+	const jump, kept = market.MaxClockJumpMs / market.SecondMs, keptMs / market.SecondMs
+	if all != jump+1 || seconds != kept+1 || minutes != market.MaxClockJumpMs/market.MinuteMs {
+		t.Errorf("%d seconds in the ledger, want %d; to the clients %d, want %d, and %d minutes", all, jump+1, seconds, kept+1, minutes)
+	}
+}

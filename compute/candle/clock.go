@@ -12,7 +12,10 @@ const (
 )
 
 // advance closes every candle that ends at or before nowMs, second by second, so that the order of closing is that of time and then of period.
+// After a silence of hours that is a second's work of tens of thousands of candles: clients get those that are kept, the ledger gets all.
 func (m *Machine) advance(nowMs int64) {
+	m.advancing = nowMs
+	defer func() { m.advancing = 0 }()
 	for s := &m.open[p1s]; s.OpenMs+market.SecondMs <= nowMs; {
 		next := s.OpenMs + market.SecondMs
 		m.close(p1s, s)

@@ -54,8 +54,9 @@ type Machine struct {
 	tradeMs    int64
 	dirty      uint32 // open candles with a version that was not published
 	quality    market.Quality
-	gapPending bool // between a gap record and the next trade
-	seeding    bool // closed candles come from seeds
+	gapPending bool  // between a gap record and the next trade
+	seeding    bool  // closed candles come from seeds
+	advancing  int64 // to where the clock goes while it closes candles; else 0
 	ticker     ticker
 
 	ev  *core.Input // the record at hand

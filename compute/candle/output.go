@@ -71,7 +71,7 @@ func (m *Machine) writeClosed(b *bar) {
 		return
 	}
 	m.encode(b)
-	if m.live && !m.seeding {
+	if old := b.Period == p1s && b.OpenMs < m.advancing-keptMs; m.live && !m.seeding && !old {
 		m.writeCandle(Closed, b, m.enc.keys[b.Period])
 	}
 	m.writeCandle(Ledger, b, m.enc.ledgerKey(b.Period, b.OpenMs))

@@ -154,6 +154,12 @@ var scenarios = []scenario{
 		l.note("A hole in the sequence numbers is a gap too.")
 		l.seq += 5
 		l.clock(at + 60_500)
+		l.trade(at+60_600, 714300, 1000, true)
+		l.clock(at + 120_000)
+		l.note("Also one before the open record of a new writer, whose number goes on where the log ended.")
+		l.writer++
+		l.seq += 5
+		l.open(at + 120_100)
 	}},
 	{"writer-fencing", "After an open with a greater writer id, records of the older writer are dropped, whatever their sequence numbers; so is a seq seen before.", func(l *scribe) {
 		at := atEleven

@@ -51,9 +51,9 @@ func (v Verdict) String() string { return verdictNames[v] }
 
 // Bounds of event times, so that a poisoned record costs nothing.
 const (
-	MinEventMs = 31 * market.DayMs  // before it, weeks and months would open before 1970
-	MaxEventMs = 253402300800000    // year 10000
-	MaxJumpMs  = 72 * market.HourMs // ahead of the contract's clock: the longest retention of a log
+	MinEventMs = 31 * market.DayMs     // before it, weeks and months would open before 1970
+	MaxEventMs = 253402300800000       // year 10000
+	MaxJumpMs  = market.MaxClockJumpMs // ahead of the contract's clock; after a longer outage a log begins anew
 )
 
 // ErrJump is of a record that would move the contract's clock too far.

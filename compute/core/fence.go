@@ -19,7 +19,7 @@ type Fence struct {
 // NewFence returns the fence of a log of which nothing was seen.
 func NewFence() Fence { return Fence{Epoch: -1} }
 
-// Take decides about the next record. An open record is Applied and does nothing else: its writer need not know the epoch yet.
+// Take decides about the next record. An open record is Applied, and counts, but begins nothing: its writer need not know the epoch yet.
 func (f *Fence) Take(r *market.Record) Verdict {
 	f.Begins, f.Whole, f.Hole = false, false, false
 	if r.Writer < f.writer {
@@ -28,8 +28,8 @@ func (f *Fence) Take(r *market.Record) Verdict {
 	f.writer = r.Writer
 	if r.Kind == market.KindOpen {
 		f.opened = market.Version{Epoch: r.Epoch, Seq: r.Seq}
-		if r.Epoch == f.Epoch {
-			f.seq = max(f.seq, r.Seq)
+		if r.Epoch == f.Epoch && r.Seq > f.seq {
+			f.advance(r.Seq)
 		}
 		return Applied
 	}
@@ -44,11 +44,16 @@ func (f *Fence) Take(r *market.Record) Verdict {
 	if r.Seq <= f.seq {
 		return OldSeq
 	}
-	if f.Hole = r.Seq != f.seq+1; f.Hole {
-		f.Missing += r.Seq - f.seq - 1
-	}
-	f.seq = r.Seq
+	f.advance(r.Seq)
 	return Applied
+}
+
+// advance takes a record's number, which is above the last; records between the two are lost.
+func (f *Fence) advance(seq int64) {
+	if f.Hole = seq != f.seq+1; f.Hole {
+		f.Missing += seq - f.seq - 1
+	}
+	f.seq = seq
 }
 
 // TakeMissing returns the number of missing records since it was last asked.

@@ -75,5 +75,5 @@ func (l *link) kline(symbol string, env *envelope, raw []byte, now int64) (ok, k
 		return l.malformed(symbol, env.Stream, feed.ReasonBadKline, fmt.Sprintf("%.10q from %d to %d, %d trades, last %d", k.Interval, k.StartTime, k.EndTime, k.TradeNum, k.LastTradeID), raw, now), true
 	}
 	return l.group.sink.Deliver(Event{Kind: EventWitness, Input: l.group.input, Symbol: symbol, Conn: l.id, ReceivedMs: now, Witness: feed.Witness{
-		OpenMs: k.StartTime, CloseMs: k.EndTime, EventMs: e.Time, Trades: k.TradeNum, LastID: k.LastTradeID, Closed: k.IsFinal}}), true
+		OpenMs: k.StartTime, CloseMs: k.EndTime, EventMs: e.Time, Trades: k.TradeNum, LastID: k.LastTradeID, Closed: k.IsFinal}, Trade: feed.RawTrade{Raw: raw}}), true
 }

@@ -119,6 +119,8 @@ func (g *group) dial(ctx context.Context) (*link, error) {
 		return nil, fmt.Errorf("dial budget: %w", err)
 	}
 	g.src.stats.Dials.Add(1)
+	ctx, cancel := context.WithTimeout(ctx, g.src.cfg.FirstFrame) // go-binance's own limit is 45 s, in which nobody watches the connection to be replaced
+	defer cancel()
 	return dial(ctx, g)
 }
 
@@ -144,7 +146,7 @@ func (g *group) watch(ctx context.Context, l *link) *link {
 			g.src.stats.Cuts.Add(1)
 			return l
 		case <-check.C:
-			if silent := time.Since(l.lastFrame()); silent > cfg.Silence {
+			if silent := l.silent(); silent > cfg.Silence {
 				g.src.stats.Silent.Add(1)
 				l.stop(fmt.Sprintf("silent for %d ms", silent.Milliseconds()))
 			}

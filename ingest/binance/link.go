@@ -26,7 +26,7 @@ type link struct {
 	symbols []string
 	conn    *websocket.Conn
 	born    time.Time
-	frame   atomic.Int64 // time of the last frame, unix ms
+	frame   atomic.Int64 // age at which the last frame came, ns: by the monotonic clock, a step of the wall clock is no silence
 
 	delivering chan struct{} // closed with the first frame
 	shutdown   chan struct{} // receives when the server says that it will close
@@ -38,8 +38,8 @@ type link struct {
 // A frame above hardLimit times MaxFrame ends the connection: even to pass over it takes too long.
 const hardLimit = 64
 
-func (l *link) age() time.Duration   { return time.Since(l.born) }
-func (l *link) lastFrame() time.Time { return time.UnixMilli(l.frame.Load()) }
+func (l *link) age() time.Duration    { return time.Since(l.born) }
+func (l *link) silent() time.Duration { return l.age() - time.Duration(l.frame.Load()) }
 
 // dial connects and starts the reader. go-binance's dialer takes no context: if ctx ends first, a dial under way is closed when it is through (45 s at most).
 func dial(ctx context.Context, g *group) (*link, error) {
@@ -66,14 +66,13 @@ func dial(ctx context.Context, g *group) (*link, error) {
 				_ = r.conn.Close()
 			}
 		}()
-		return nil, ctx.Err()
+		return nil, fmt.Errorf("dial %s: %w", g.src.cfg.WsURL, ctx.Err())
 	case r := <-dialled:
 		if r.err != nil {
 			return nil, fmt.Errorf("dial %s: %w", g.src.cfg.WsURL, r.err)
 		}
 		l := &link{id: g.src.connIDs.Add(1), group: g, symbols: symbols, conn: r.conn, born: time.Now(),
 			delivering: make(chan struct{}), shutdown: make(chan struct{}, 1), done: make(chan struct{})}
-		l.frame.Store(l.born.UnixMilli())
 		r.conn.SetReadLimit(int64(g.src.cfg.MaxFrame) * hardLimit)
 		go l.run()
 		return l, nil
@@ -116,7 +115,7 @@ func (l *link) read() error {
 			return err
 		}
 		now := time.Now().UnixMilli()
-		l.frame.Store(now)
+		l.frame.Store(int64(l.age()))
 		l.group.src.stats.Frames.Add(1)
 		if !l.take(kind, bytes.Clone(buf.Bytes()), now) {
 			l.group.src.stats.Overflows.Add(1)

@@ -1,7 +1,10 @@
 package binance
 
 import (
+	"context"
+	"errors"
 	"log/slog"
+	"net"
 	"reflect"
 	"strings"
 	"testing"
@@ -102,8 +105,12 @@ func TestFramesBecomeEvents(t *testing.T) {
 			if len(sink.got) != 1 || sink.got[0].Kind != c.kind || sink.got[0].Reason != c.reason || sink.got[0].Conn != 7 || sink.got[0].Input != input {
 				t.Fatalf("events: %+v", sink.got)
 			}
-			if e := sink.got[0]; c.kind == EventMalformed && string(e.Trade.Raw) != c.frame {
-				t.Errorf("the frame's bytes are not kept: %q", e.Trade.Raw)
+			raw := sink.got[0].Trade.Raw
+			if d := sink.got[0].Diff; d != nil {
+				raw = d.Raw
+			}
+			if string(raw) != c.frame {
+				t.Errorf("the frame's bytes are not kept: %q", raw)
 			}
 			switch e := sink.got[0]; c.kind {
 			case EventTrade:
@@ -125,6 +132,26 @@ func TestFramesBecomeEvents(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestADialThatIsNotAnsweredIsGivenUp(t *testing.T) {
+	t.Parallel()
+	mute, err := net.Listen("tcp", "127.0.0.1:0") // the kernel takes connections, nobody answers the handshake
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close()
+	cfg := DefaultConfig()
+	cfg.WsURL, cfg.FirstFrame = "ws://"+mute.Addr().String(), 50*time.Millisecond
+	src, err := New(cfg, []string{"BTCUSDT"}, nil, &events{}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if _, err := src.groups[0].dial(ctx); !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+		t.Errorf("dial: %v", err)
 	}
 }
 

@@ -32,7 +32,7 @@ type Config struct {
 
 	SymbolsPerConnection int           `yaml:"symbols_per_connection"` // two streams each; Binance allows 1024 streams
 	Silence              time.Duration `yaml:"silence"`                // a connection without a frame for so long is dead: 1s klines come every second
-	FirstFrame           time.Duration `yaml:"first_frame"`            // a new connection must deliver within
+	FirstFrame           time.Duration `yaml:"first_frame"`            // a dial must succeed within, and then the new connection deliver
 	Lifetime             time.Duration `yaml:"lifetime"`               // a connection is replaced before Binance cuts it at 24 h
 	BackoffMin           time.Duration `yaml:"backoff_min"`            // between dials: full jitter below min * 2^failures, at most max
 	BackoffMax           time.Duration `yaml:"backoff_max"`
@@ -71,8 +71,8 @@ func (c *Config) Validate() error {
 		v   time.Duration
 	}{{"silence", c.Silence}, {"first_frame", c.FirstFrame}, {"lifetime", c.Lifetime}, {"backoff_min", c.BackoffMin}, {"healthy", c.Healthy},
 		{"replace_min", c.ReplaceMin}, {"rest_timeout", c.RestTimeout}} {
-		if d.v <= 0 {
-			return fmt.Errorf("%s: must be above 0", d.key)
+		if d.v < time.Millisecond {
+			return fmt.Errorf("%s: %s, must be at least 1ms", d.key, d.v)
 		}
 	}
 	switch {
@@ -128,7 +128,7 @@ type Event struct {
 	Symbol     string     // of the stream, upper case; the trade has its own
 	Conn       int64
 	ReceivedMs int64
-	Trade      feed.RawTrade
+	Trade      feed.RawTrade // of the other kinds of frames: Raw only
 	Witness    feed.Witness
 	Diff       *depth.RawDiff
 	Channel    string

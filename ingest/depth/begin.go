@@ -52,11 +52,11 @@ func readTail(records []market.Record) tailState {
 	return t
 }
 
-// Start opens the log. tail holds the newest records of the contract's log of books, oldest first, at least back to the last snapshot or diff; empty if there is
+// Start opens the log. writer is this writer's id, greater than all before it. tail holds the newest records of the contract's log of books, oldest first, at least back to the last snapshot or diff; empty if there is
 // none. The log goes on in its epoch where it can be continued; in any case a snapshot comes first.
-func (f *Feed) Start(nowMs int64, tail []market.Record) {
+func (f *Feed) Start(nowMs, writer int64, tail []market.Record) {
 	t := readTail(tail)
-	f.writer = max(nowMs, t.writer+1)
+	f.writer = writer
 	f.clock.at = nowMs
 	f.epoch = t.epoch
 	if why := f.foreign(&t); why != "" {

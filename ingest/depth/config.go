@@ -72,6 +72,7 @@ type Effects struct {
 	Quarantined []feed.Quarantined
 	Statuses    []market.Status
 	Notes       []feed.Note
+	AskTime     bool // frames contradict what is known of the source's clock: REST's answer, to SourceTime, is wanted at once
 }
 
 func (f *Feed) notef(warn bool, format string, args ...any) {

@@ -47,13 +47,14 @@ type Feed struct {
 	fetch  fetchState
 	holeAt int64 // since when a diff is held that is ahead of a valid book; 0: none
 
-	clock   clockState
-	source  feed.SourceClock
-	heardMs int64 // our time of the last frame
-	upMs    int64 // our time when the first connection came up
-	conns   map[int64]bool
-	wasUp   bool
-	catchUp bool // connected again, and not yet known whether updates were missed
+	clock       clockState
+	source      feed.SourceClock
+	timeAskedMs int64
+	heardMs     int64 // our time of the last frame
+	upMs        int64 // our time when the first connection came up
+	conns       map[int64]bool
+	wasUp       bool
+	catchUp     bool // connected again, and not yet known whether updates were missed
 
 	status statusState
 	out    Effects
@@ -94,7 +95,7 @@ func (f *Feed) Take() Effects {
 
 // Diff takes a diff from a connection.
 func (f *Feed) Diff(nowMs, conn int64, raw *RawDiff) {
-	f.source.Frame(nowMs, raw.EventMs, f.cfg.FutureMs)
+	f.learnTime(nowMs, raw.EventMs)
 	f.heardMs = nowMs
 	d, reason, detail := f.check(nowMs, raw)
 	switch {
@@ -168,9 +169,15 @@ func (f *Feed) crossedDetail(d diff) string {
 
 // Heard takes any other frame of the connections that bring diffs: it tells the source's time, and that they are alive.
 func (f *Feed) Heard(nowMs, eventMs int64) {
-	f.source.Frame(nowMs, eventMs, f.cfg.FutureMs)
+	f.learnTime(nowMs, eventMs)
 	f.heardMs = nowMs
 	f.step(nowMs)
+}
+
+func (f *Feed) learnTime(nowMs, eventMs int64) {
+	if !f.source.Frame(nowMs, eventMs, f.cfg.FutureMs) && nowMs >= f.timeAskedMs+feed.AskTimeMs {
+		f.timeAskedMs, f.out.AskTime = nowMs, true
+	}
 }
 
 // SourceTime takes the source's clock as REST answered it; nowMs is the middle of the request.

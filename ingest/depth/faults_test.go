@@ -60,7 +60,7 @@ func TestAfterEachFaultTheLogSaysGapAndTheBookIsRightAgain(t *testing.T) {
 					c.fault(w, d)
 					w.after(3_000, func() { w.bad = false })
 				})
-				w.feed.Start(w.nowMs, nil)
+				w.feed.Start(w.nowMs, w.nowMs, nil)
 				w.connect()
 				w.until(t, baseMs+45_000)
 				if !done {
@@ -144,7 +144,7 @@ func chaos(t *testing.T, seed uint64) {
 			w.connect()
 		}
 	})
-	w.feed.Start(w.nowMs, nil)
+	w.feed.Start(w.nowMs, w.nowMs, nil)
 	w.connect()
 	w.until(t, baseMs+135_000)
 	w.settled(t)

@@ -146,7 +146,7 @@ func play(t *testing.T, symbol, step string, files []string) *recording {
 			until(ns / 1e6)
 			if !begun {
 				begun = true
-				r.feed.Start(now, nil)
+				r.feed.Start(now, now, nil)
 				r.feed.ConnUp(now, 1)
 			}
 			var f struct {

@@ -42,7 +42,7 @@ func (s *stage) do(w []string) (err error) {
 	case "until": // until 3.5: time passes and the feed is woken whenever it wants
 		err = s.until(w[1])
 	case "start":
-		s.feed.Start(s.nowMs, nil)
+		s.feed.Start(s.nowMs, s.nowMs, nil)
 	case "restart": // restart [symbol=X] [tick=3] [source=X]: a new process on the same log, perhaps after a change of the catalogue
 		err = s.restart(w[1:])
 	case "change": // change [symbol=X] [tick=3] [depth=20]: the catalogue's entry is another one
@@ -108,7 +108,7 @@ func (s *stage) restart(w []string) error {
 	}
 	s.asked = nil
 	s.feed = depth.New(s.cfg, s.contract, true)
-	s.feed.Start(s.nowMs, s.log)
+	s.feed.Start(s.nowMs, nextWriter(s.nowMs, s.log), s.log)
 	return nil
 }
 
@@ -252,4 +252,12 @@ func levels(side string, ls []market.Level, scale int) string {
 		side += fmt.Sprintf(" %s=%d", market.FormatDecimal(l.Price, scale), l.Qty)
 	}
 	return side
+}
+
+// nextWriter is the id of a writer that takes the log over.
+func nextWriter(nowMs int64, log []market.Record) int64 {
+	for i := range log {
+		nowMs = max(nowMs, log[i].Writer+1)
+	}
+	return nowMs
 }

@@ -199,7 +199,7 @@ func (w *world) restart() {
 	w.life++
 	w.asked, w.up = nil, false
 	w.feed = depth.New(w.cfg, w.contract, true)
-	w.feed.Start(w.nowMs, w.log[max(0, len(w.log)-100):])
+	w.feed.Start(w.nowMs, nextWriter(w.nowMs, w.log), w.log[max(0, len(w.log)-100):])
 	w.connect()
 }
 

@@ -57,11 +57,11 @@ func readTail(records []market.Record) tailState {
 	return t
 }
 
-// Start opens the log. tail holds the newest records of the contract's log, oldest first, at least back to the last trade
+// Start opens the log. writer is this writer's id, greater than all before it. tail holds the newest records of the contract's log, oldest first, at least back to the last trade
 // (and, where the newest record is a seed, back to its contract record); empty if there is no log.
-func (f *Feed) Start(nowMs int64, tail []market.Record) {
+func (f *Feed) Start(nowMs, writer int64, tail []market.Record) {
 	t := readTail(tail)
-	f.writer = max(nowMs, t.writer+1)
+	f.writer = writer
 	f.clock.at = nowMs
 	f.epoch = t.epoch
 	if why := f.foreign(&t); why != "" {
@@ -206,8 +206,12 @@ func (f *Feed) join(nowMs int64, a *Answer) {
 	row := &a.Trades[0]
 	f.phase = phaseFollow
 	f.next, f.skipsRun = row.AggID, true
-	s.wanted = len(a.Trades) >= s.req.Rows
-	f.takeRows(nowMs, a.Trades)
+	if !f.takeRows(nowMs, a.Trades) {
+		s.wanted = true
+		f.retry(nowMs)
+	} else {
+		s.wanted = len(a.Trades) >= s.req.Rows
+	}
 	f.drain(nowMs)
 }
 
@@ -255,7 +259,12 @@ func nextDay(ms int64) int64 { return market.Period1d.NextMs(market.Period1d.Ope
 func (f *Feed) crossesDay(ms int64) bool { return f.day.nextMs > 0 && ms >= f.day.nextMs }
 
 // holdForDay closes the day with the clock record x and lets trades wait for its kline.
+// After an outage longer than the log is kept the log begins anew instead: who reads it does not follow so far a jump.
 func (f *Feed) holdForDay(nowMs, x int64) {
+	if end := max(f.clock.x, f.maxMs); end > 0 && x-market.Period1s.OpenMs(end) > market.MaxClockJumpMs {
+		f.newEpoch(nowMs, fmt.Sprintf("the log ends at %s, the source goes on at %s", clockText(end), clockText(x)))
+		return
+	}
 	f.writeClock(nowMs, x)
 	d := &f.day
 	d.beforeMs = market.Period1d.OpenMs(x)

@@ -27,7 +27,7 @@ type clockState struct {
 	degradedUntil int64 // event time at which the next minute begins that it does not touch; 0: not known yet
 }
 
-func (c *clockState) witness(_ int64, w Witness) {
+func (c *clockState) witness(w Witness) {
 	end := w.CloseMs + 1
 	switch {
 	case end <= c.runTo || w.OpenMs >= end:

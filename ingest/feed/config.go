@@ -122,6 +122,7 @@ type Effects struct {
 	Quarantined []Quarantined
 	Statuses    []market.Status
 	Notes       []Note
+	AskTime     bool   // frames contradict what is known of the source's clock: REST's answer, to SourceTime, is wanted at once
 	Reconnect   string // not empty: the connections are to be replaced, for this reason
 }
 

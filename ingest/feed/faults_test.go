@@ -25,6 +25,25 @@ func TestTheLogIsTheMarketWhateverTheExchangeDoes(t *testing.T) {
 	}
 }
 
+// TestTradesThatAreHeldBackAreBounded: a wrong id, ahead of all others, must not open the buffer for what comes after it.
+func TestTradesThatAreHeldBackAreBounded(t *testing.T) {
+	t.Parallel()
+	s := newStage()
+	s.feed.Start(s.nowMs, s.nowMs, nil)
+	s.feed.ConnUp(s.nowMs, 1)
+	send := func(id int64) {
+		raw := s.frame(id)
+		s.feed.Trade(s.nowMs, 1, &raw)
+	}
+	send(1 << 50)
+	for id := int64(1); id <= 20; id++ { // the log's beginning is not known yet: all are held
+		send(id)
+	}
+	if n := s.feed.Counts.Refused; n != int64(21-s.cfg.MaxHeld) {
+		t.Errorf("%d of 21 trades were refused, at most %d may be held", n, s.cfg.MaxHeld)
+	}
+}
+
 type event struct {
 	atMs int64
 	do   func()
@@ -130,7 +149,7 @@ func (w *world) restart() {
 	w.life++
 	w.conn, w.asked = w.conn+1, nil
 	w.feed = feed.New(w.cfg, w.contract, true)
-	w.feed.Start(w.nowMs, w.log[max(0, len(w.log)-200):])
+	w.feed.Start(w.nowMs, w.writer(), w.log[max(0, len(w.log)-200):])
 	w.connect()
 }
 
@@ -185,7 +204,7 @@ func (w *world) run(t *testing.T) {
 		w.after(second+1002-w.nowMs, func() {
 			w.send(func() {
 				k.EventMs = w.nowMs
-				w.feed.Witness(w.nowMs, k)
+				w.feed.Witness(w.nowMs, 1, k, nil)
 			})
 		})
 	}
@@ -193,7 +212,7 @@ func (w *world) run(t *testing.T) {
 		w.after(w.rnd.Int64N(150_000), w.restart)
 	}
 	w.after(end-begin-10_000, func() { w.bad = false })
-	w.feed.Start(w.nowMs, nil)
+	w.feed.Start(w.nowMs, w.nowMs, nil)
 	w.connect()
 	for steps := 0; w.nowMs < end+15_000; steps++ {
 		if steps > 2_000_000 {

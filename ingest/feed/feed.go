@@ -43,14 +43,15 @@ type Feed struct {
 	recent   ring
 	held     heldTrades
 
-	clock   clockState
-	source  SourceClock
-	fetch   fetchState
-	day     dayState
-	gapAt   int64 // since when next has been missing while later trades are held; 0: no gap
-	conns   map[int64]bool
-	wasUp   bool
-	catchUp bool // a connection came up and it is not yet known whether trades were missed before it
+	clock       clockState
+	source      SourceClock
+	timeAskedMs int64
+	fetch       fetchState
+	day         dayState
+	gapAt       int64 // since when next has been missing while later trades are held; 0: no gap
+	conns       map[int64]bool
+	wasUp       bool
+	catchUp     bool // a connection came up and it is not yet known whether trades were missed before it
 
 	status statusState
 	out    Effects
@@ -86,7 +87,7 @@ func (f *Feed) Take() Effects {
 
 // Trade takes a trade from a connection.
 func (f *Feed) Trade(nowMs, conn int64, raw *RawTrade) {
-	f.source.Frame(nowMs, raw.EventMs, f.cfg.FutureMs)
+	f.learnTime(nowMs, raw.EventMs)
 	t, reason, detail := f.check(nowMs, raw, true)
 	if reason != "" {
 		f.quarantine(nowMs, conn, "aggTrade", reason, detail, raw)
@@ -156,7 +157,7 @@ func (f *Feed) hold(nowMs int64, t written) {
 		f.Counts.Duplicates++
 		return
 	}
-	if f.held.len() >= f.cfg.MaxHeld && (f.held.empty() || t.trade.AggID > f.held.max()) {
+	if f.held.len() >= f.cfg.MaxHeld && t.trade.AggID > f.held.max() {
 		f.Counts.Refused++
 		return
 	}
@@ -166,15 +167,30 @@ func (f *Feed) hold(nowMs int64, t written) {
 			f.quarantine(nowMs, 0, "aggTrade", ReasonDupConflict, fmt.Sprintf("trade %d came twice with different content", t.trade.AggID), nil)
 		}
 	}
+	if f.held.len() > f.cfg.MaxHeld {
+		f.held.dropNewest()
+		f.Counts.Refused++
+	}
 }
 
 // Witness takes a kline frame of one second: it names the last trade of that second and so tells whether ours are complete.
-func (f *Feed) Witness(nowMs int64, w Witness) {
-	f.source.Frame(nowMs, w.EventMs, f.cfg.FutureMs)
+// raw is the frame, for quarantine.
+func (f *Feed) Witness(nowMs, conn int64, w Witness, raw []byte) {
+	f.learnTime(nowMs, w.EventMs)
 	if w.Closed {
-		f.clock.witness(nowMs, w)
+		if detail := f.checkWitness(nowMs, &w); detail != "" {
+			f.quarantine(nowMs, conn, "kline", ReasonFutureTime, detail, &RawTrade{Raw: raw})
+		} else {
+			f.clock.witness(w)
+		}
 	}
 	f.step(nowMs)
+}
+
+func (f *Feed) learnTime(nowMs, eventMs int64) {
+	if !f.source.Frame(nowMs, eventMs, f.cfg.FutureMs) && nowMs >= f.timeAskedMs+AskTimeMs {
+		f.timeAskedMs, f.out.AskTime = nowMs, true
+	}
 }
 
 // SourceTime takes the source's clock as REST answered it; nowMs is the middle of the request.

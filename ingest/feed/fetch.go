@@ -137,8 +137,16 @@ func (f *Feed) fill(nowMs int64, a *Answer) {
 	}
 	before := f.next
 	alone := f.held.empty() && !f.catchUp && len(f.conns) > 0
-	f.takeRows(nowMs, a.Trades)
+	all := f.takeRows(nowMs, a.Trades)
 	f.drain(nowMs)
+	switch {
+	case f.phase != phaseFollow:
+		return // the log began anew
+	case !all:
+		s.wanted = true
+		f.retry(nowMs)
+		return
+	}
 	progress := f.next > before
 	firstMs := int64(0)
 	for i := range a.Trades {
@@ -208,8 +216,8 @@ func (f *Feed) sameMarket(nowMs int64, a *Answer) (same, known bool) {
 	return false, false
 }
 
-// takeRows holds REST's rows; drain writes them.
-func (f *Feed) takeRows(nowMs int64, rows []RawTrade) {
+// takeRows holds REST's rows; drain writes them. false: not all could be taken, they are wanted again.
+func (f *Feed) takeRows(nowMs int64, rows []RawTrade) bool {
 	prev := int64(-1)
 	for i := range rows {
 		row := &rows[i]
@@ -222,6 +230,10 @@ func (f *Feed) takeRows(nowMs int64, rows []RawTrade) {
 			continue
 		}
 		t, reason, detail := f.check(nowMs, row, false)
+		if reason == ReasonFutureTime { // the source tells of the past only: it is its clock that we do not know; the row is fetched again
+			f.out.AskTime = true
+			return false
+		}
 		h := heldTrade{written: t, rest: true}
 		if reason != "" {
 			h.kind = heldBad
@@ -237,4 +249,5 @@ func (f *Feed) takeRows(nowMs int64, rows []RawTrade) {
 			f.quarantine(nowMs, 0, "aggTrades", ReasonDupConflict, fmt.Sprintf("REST and frame differ in trade %d: REST counts", row.AggID), row)
 		}
 	}
+	return true
 }

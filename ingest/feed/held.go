@@ -44,6 +44,8 @@ func (h *heldTrades) pop() {
 	}
 }
 
+func (h *heldTrades) dropNewest() { h.items = h.items[:len(h.items)-1] }
+
 // run says whether the first n have ids in a row.
 func (h *heldTrades) run(n int) bool {
 	return h.len() >= n && h.items[h.head+n-1].trade.AggID == h.first().trade.AggID+int64(n)-1

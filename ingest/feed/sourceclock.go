@@ -10,24 +10,32 @@ type SourceClock struct {
 
 const offsetWindowMs = 300_000
 
+// AskTimeMs lies at least between two wishes for the source's time from REST.
+const AskTimeMs = 1_000
+
 // At is the source's time (ms) at our nowMs; it means nothing before Known.
 func (s *SourceClock) At(nowMs int64) int64 { return nowMs + s.offset }
 
-// Frame takes a frame's own time. What is farther off than saneMs is passed over: the next REST answer decides.
-func (s *SourceClock) Frame(nowMs, eventMs, saneMs int64) {
+// Frame takes a frame's own time; false says that it is farther than saneMs from what is known: REST has to decide. So it is after our own clock stood still
+// (a machine that slept).
+func (s *SourceClock) Frame(nowMs, eventMs, saneMs int64) bool {
 	d := eventMs - nowMs
-	if eventMs <= 0 || s.Known && (d < s.offset-saneMs || d > s.offset+saneMs) {
-		return
+	switch {
+	case !inMs(eventMs):
+		return true // it is nonsense, and says nothing
+	case s.Known && (d < s.offset-saneMs || d > s.offset+saneMs):
+		return false
 	}
 	if !s.Known {
 		*s = SourceClock{Known: true, offset: d, cur: d, prev: d, sinceMs: nowMs}
-		return
+		return true
 	}
 	if nowMs-s.sinceMs > offsetWindowMs {
 		s.prev, s.cur, s.sinceMs = s.cur, d, nowMs
 	}
 	s.cur = max(s.cur, d)
 	s.offset = max(s.cur, s.prev)
+	return true
 }
 
 // Answer takes the time that REST told; nowMs is the middle of the request. It counts only where it is far from what frames say.

@@ -21,7 +21,7 @@ func (s *stage) do(w []string) (err error) {
 	case "market": // market 1..20 0 0.1: what the exchange traded: ids, time of the first, distance
 		err = s.trade(w[1:])
 	case "start":
-		s.feed.Start(s.nowMs, nil)
+		s.feed.Start(s.nowMs, s.nowMs, nil)
 		s.take()
 	case "restart": // restart [keep=-2] [step=4] [live] [symbol=X]: a new process on the same log
 		err = s.restart(w[1:])
@@ -53,7 +53,7 @@ func (s *stage) do(w []string) (err error) {
 				s.take()
 			}
 		}
-	case "kline": // kline 3: the closed kline of the second that begins at 3, as the market has it
+	case "kline": // kline 3 [E=2] [L=1007]: the closed kline of the second that begins at 3, as the market has it; E: the frame's time, L: a last trade
 		err = s.kline(w[1:])
 	case "answer": // answer [lag=2] [hole=5] [bad=6] [tombstone=7]: what REST says to the oldest request; answer error
 		err = s.answer(w[1:])
@@ -137,7 +137,7 @@ func (s *stage) restart(words []string) error {
 	s.log = s.log[:keep]
 	s.asked = nil
 	s.feed = feed.New(s.cfg, c, sim)
-	s.feed.Start(s.nowMs, s.log)
+	s.feed.Start(s.nowMs, s.writer(), s.log)
 	s.take()
 	return nil
 }
@@ -166,15 +166,34 @@ func (s *stage) kline(w []string) error {
 		return err
 	}
 	k := feed.Witness{OpenMs: open, CloseMs: open + 999, EventMs: s.nowMs, LastID: -1, Closed: true}
+	for _, word := range w[1:] {
+		switch key, v, _ := strings.Cut(word, "="); key {
+		case "E":
+			if k.EventMs, err = seconds(v); err != nil {
+				return err
+			}
+		case "L":
+			k.Trades, k.LastID = 1, number(v)
+		}
+	}
 	for _, t := range s.market {
 		if t.TradeMs >= open && t.TradeMs < open+1000 {
 			k.Trades += t.LastID - t.FirstID + 1
 			k.LastID = max(k.LastID, t.LastID)
 		}
 	}
-	s.feed.Witness(s.nowMs, k)
+	s.feed.Witness(s.nowMs, 1, k, nil)
 	s.take()
 	return nil
+}
+
+// writer is the id of a new writer.
+func (s *stage) writer() int64 {
+	id := s.nowMs
+	for i := range s.log {
+		id = max(id, s.log[i].Writer+1)
+	}
+	return id
 }
 
 // answer plays REST for the oldest request.

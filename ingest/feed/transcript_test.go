@@ -185,6 +185,9 @@ func (s *stage) take() {
 	for _, n := range e.Notes {
 		s.out = append(s.out, "note "+n.Text)
 	}
+	if e.AskTime {
+		s.out = append(s.out, "ask time")
+	}
 	if e.Reconnect != "" {
 		s.out = append(s.out, "reconnect "+e.Reconnect)
 	}

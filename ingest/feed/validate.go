@@ -102,10 +102,13 @@ func decimalReason(err error) string {
 	return ReasonBadNumber
 }
 
+// inMs says whether a time can be one in milliseconds: those of 1973 to 5138; seconds and microseconds of our days are not among them.
+func inMs(t int64) bool { return t >= 1e11 && t < 1e14 }
+
 func (f *Feed) checkTime(nowMs int64, raw *RawTrade, live bool) (reason, detail string) {
 	ms := raw.TradeMs
 	switch {
-	case ms < 1e11 || ms >= 1e14:
+	case !inMs(ms):
 		return ReasonTimeUnit, fmt.Sprintf("trade time %d is not in milliseconds", ms)
 	case f.source.Known && ms > f.source.At(nowMs)+f.cfg.FutureMs:
 		return ReasonFutureTime, fmt.Sprintf("trade time %d, the source's clock says %d", ms, f.source.At(nowMs))
@@ -115,6 +118,17 @@ func (f *Feed) checkTime(nowMs int64, raw *RawTrade, live bool) (reason, detail 
 		return ReasonAncientTime, fmt.Sprintf("trade time %d, that of an earlier trade %d", ms, f.maxMs)
 	}
 	return "", ""
+}
+
+// checkWitness refuses a closed kline of a second that cannot be over: it would move the log's clock, which never goes back.
+func (f *Feed) checkWitness(nowMs int64, w *Witness) (detail string) {
+	switch {
+	case w.CloseMs > w.EventMs+1000:
+		return fmt.Sprintf("the second closes at %d, its frame's time is %d", w.CloseMs, w.EventMs)
+	case f.source.Known && w.CloseMs > f.source.At(nowMs)+f.cfg.FutureMs:
+		return fmt.Sprintf("the second closes at %d, the source's clock says %d", w.CloseMs, f.source.At(nowMs))
+	}
+	return ""
 }
 
 // checkKline turns a REST kline into a seed.

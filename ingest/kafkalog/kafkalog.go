@@ -20,8 +20,6 @@ import (
 // Log implements ingest.Log and ingest.StatusWriter. Run it, and Close it afterwards.
 type Log struct {
 	*marketlog.Writer
-	cfg kafka.Config
-	log *slog.Logger
 }
 
 // New connects to Kafka.
@@ -30,15 +28,15 @@ func New(cfg kafka.Config, log *slog.Logger) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Log{Writer: w, cfg: cfg, log: log}, nil
+	return &Log{w}, nil
 }
 
 // topics are where the logs are.
 var topics = [...]string{feed.Trades: catalog.MarketTrades, feed.Books: catalog.MarketBooks}
 
 // Append implements ingest.Log.
-func (l *Log) Append(to ingest.Input, rec market.Record) error {
-	return l.Writer.Append(topics[to], &rec)
+func (l *Log) Append(ctx context.Context, to ingest.Input, rec market.Record) error {
+	return l.Writer.Append(ctx, topics[to], &rec)
 }
 
 // Quarantine implements ingest.Log.
@@ -69,28 +67,27 @@ func (l *Log) Quarantine(q ingest.Quarantined) error {
 }
 
 // Tail implements ingest.Log.
-func (l *Log) Tail(ctx context.Context, of ingest.Input, contract string) (ingest.Tail, error) {
-	if err := l.Flush(ctx); err != nil {
-		return ingest.Tail{}, err
-	}
+func (l *Log) Tail(ctx context.Context, of ingest.Input, c *market.Contract) (ingest.Tail, error) {
 	enough := enoughTrades
 	if of == feed.Books {
 		enough = enoughBooks
 	}
-	rs, err := marketlog.Tail(ctx, l.cfg, topics[of], contract, enough, l.log)
-	return ingest.Tail{Records: rs}, err
+	writer, rs, err := l.TakeOver(ctx, topics[of], c, enough)
+	return ingest.Tail{Writer: writer, Records: rs}, err
 }
 
 // enoughTrades says whether a tail holds what ingest.Tail promises.
 func enoughTrades(rs []market.Record) bool {
-	if len(rs) == 0 {
-		return false
-	}
 	want := market.KindTrade
-	if rs[len(rs)-1].Kind == market.KindSeed {
-		want = market.KindContract
+	for i := len(rs) - 1; i >= 0; i-- {
+		if rs[i].Kind == want {
+			return true
+		}
+		if rs[i].Kind == market.KindSeed {
+			want = market.KindContract // also where a writer that came to nothing has opened the log since
+		}
 	}
-	return slices.ContainsFunc(rs, func(r market.Record) bool { return r.Kind == want })
+	return false
 }
 
 func enoughBooks(rs []market.Record) bool {

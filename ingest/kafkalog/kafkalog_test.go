@@ -2,7 +2,6 @@ package kafkalog_test
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -16,47 +15,223 @@ import (
 	"github.com/tickcast/tickcast/market"
 )
 
-// TestEachLogHasItsTopicAndItsTail writes both logs of two contracts, and reads their ends and their records' headers.
-func TestEachLogHasItsTopicAndItsTail(t *testing.T) {
-	t.Parallel()
-	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	k, err := embedded.New(embedded.Config{Listen: "127.0.0.1:0"}, quiet)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() { defer close(done); _ = k.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-done })
-	cfg := kafka.Config{Brokers: k.Addr()}
+// cluster starts an embedded Kafka with the catalogue's topics.
+func cluster(t *testing.T) kafka.Config {
+	t.Helper()
 	cat, err := catalog.Load("", "", catalog.Embedded)
 	if err != nil {
 		t.Fatal(err)
 	}
+	k, err := embedded.New(embedded.Config{Listen: "127.0.0.1:0"}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- k.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done })
+	cfg := kafka.Config{Brokers: k.Addr()}
 	admin, err := kafka.NewAdmin(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer admin.Close()
-	if _, err := admin.Apply(t.Context(), kafka.Specs(cat), 1); err != nil {
+	if _, err := admin.Apply(ctx, kafka.Specs(cat), 1); err != nil {
 		t.Fatal(err)
 	}
-	log, err := kafkalog.New(cfg, quiet)
+	return cfg
+}
+
+func newLog(t *testing.T, cfg kafka.Config) *kafkalog.Log {
+	t.Helper()
+	l, err := kafkalog.New(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	running, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- log.Run(running) }()
-	defer func() {
-		stop()
-		if err := <-ended; err != nil {
+	t.Cleanup(func() {
+		if err := l.Close(10 * time.Second); err != nil {
 			t.Error(err)
 		}
-		if err := log.Close(10 * time.Second); err != nil {
-			t.Error(err)
+	})
+	return l
+}
+
+const contract = "BTCUSDT"
+
+var btc = market.Contract{ID: contract, Source: "binance"}
+
+// script writes records of one contract's log, with seq in order.
+type script struct {
+	t      *testing.T
+	log    *kafkalog.Log
+	writer int64
+	seq    int64
+}
+
+func (s *script) write(kind market.Kind, n int) {
+	s.t.Helper()
+	for range n {
+		s.seq++
+		r := market.Record{Kind: kind, Contract: contract, Source: "binance", Writer: s.writer, Epoch: 1000, Seq: s.seq, EventMs: 1_700_000_000_000 + s.seq, PriceScale: 2, QtyScale: 5,
+			Trade: market.Trade{Price: 1, Qty: 1, AggID: s.seq, FirstID: s.seq, LastID: s.seq}}
+		r.Spec.Contract.Tick, r.Spec.Contract.Step, r.Spec.Seeds = market.Unit{Scale: 2, Size: 1}, market.Unit{Scale: 5, Size: 1}, 3
+		r.Seed = market.Candle{Period: market.Period1m, OpenMs: 60_000 * s.seq, Open: 1, High: 1, Low: 1, Close: 1}
+		if err := s.log.Append(s.t.Context(), feed.Trades, r); err != nil {
+			s.t.Fatal(err)
 		}
-	}()
+	}
+}
+
+// inLog waits until so many records are in market.trades: Append does not.
+func inLog(t *testing.T, cfg kafka.Config, want int64) {
+	t.Helper()
+	r, err := kafka.NewReader(cfg, kafka.ReaderOptions{Name: "test"}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		ranges, err := r.Ranges(catalog.MarketTrades)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var have int64
+		for _, rg := range ranges {
+			have += rg.High
+		}
+		if have >= want {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d records are in the log, want %d", have, want)
+		}
+	}
+}
+
+// TestAnEarlierWriterIsShutOutBeforeTheTailIsRead: what an earlier writer, which does not know yet that it has a successor, writes after the tail was read
+// must not count: the successor gives the same sequence numbers to other records.
+func TestAnEarlierWriterIsShutOutBeforeTheTailIsRead(t *testing.T) {
+	t.Parallel()
+	cfg := cluster(t)
+	old, next := newLog(t, cfg), newLog(t, cfg)
+	ahead := time.Now().Add(time.Hour).UnixMilli() // the earlier writer's clock may be ahead of ours
+	s := script{t: t, log: old, writer: ahead}
+	s.write(market.KindOpen, 1)
+	s.write(market.KindTrade, 10)
+	inLog(t, cfg, 11)
+	first, err := next.Tail(t.Context(), feed.Trades, &btc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first.Writer <= ahead {
+		t.Errorf("writer %d after %d", first.Writer, ahead)
+	}
+	s.write(market.KindTrade, 5)
+	inLog(t, cfg, 18)                                      // with two open records: the first one was not above the earlier writer
+	again, err := old.Tail(t.Context(), feed.Trades, &btc) // all that a reader sees
+	if err != nil {
+		t.Fatal(err)
+	}
+	var writer int64
+	var counts int
+	for _, r := range again.Records {
+		if r.Kind == market.KindOpen {
+			writer = max(writer, r.Writer)
+		}
+		if r.Kind == market.KindTrade && r.Writer >= writer {
+			counts++
+		}
+	}
+	if counts != 10 {
+		t.Errorf("%d trades count, want the ten that the new writer knows of", counts)
+	}
+}
+
+// TestTheTailReachesBackToWhatItNeeds on quiet markets, within a block of seeds, and after writers that came to nothing.
+func TestTheTailReachesBackToWhatItNeeds(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		write func(s *script)
+		want  market.Kind
+	}{
+		{"three hours without a trade", func(s *script) { s.write(market.KindTrade, 1); s.write(market.KindClock, 11_000) }, market.KindTrade},
+		{"a block of seeds that was cut short", func(s *script) {
+			s.write(market.KindContract, 1)
+			s.write(market.KindSeed, 2)
+			s.writer++
+			s.write(market.KindOpen, 1)
+		}, market.KindContract},
+		{"other contracts between", func(s *script) {
+			s.write(market.KindTrade, 1)
+			other := market.Record{Kind: market.KindClock, Contract: "ETHUSDT", Source: "binance", Epoch: 1, EventMs: 1}
+			for i := range 9000 { // the shipped catalogue may have both in one partition
+				other.Seq = int64(i)
+				if err := s.log.Append(s.t.Context(), feed.Trades, other); err != nil {
+					s.t.Fatal(err)
+				}
+			}
+		}, market.KindTrade},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			cfg := cluster(t)
+			l := newLog(t, cfg)
+			s := script{t: t, log: l, writer: 1}
+			s.write(market.KindOpen, 1)
+			c.write(&s)
+			tail, err := l.Tail(t.Context(), feed.Trades, &btc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := false
+			var seq int64
+			for _, r := range tail.Records {
+				found, seq = found || r.Kind == c.want, max(seq, r.Seq)
+			}
+			if !found || seq != s.seq {
+				t.Errorf("%d records up to seq %d, want %d and a %s record among them", len(tail.Records), seq, s.seq, c.want)
+			}
+		})
+	}
+}
+
+// TestAppendEndsWhenKafkaIsAway: a writer that waits for room must let the process stop, and reports must not wait at all.
+func TestAppendEndsWhenKafkaIsAway(t *testing.T) {
+	t.Parallel()
+	k, err := embedded.New(embedded.Config{Listen: "127.0.0.1:0"}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := kafkalog.New(kafka.Config{Brokers: k.Addr()}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := k.Run(gone); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), time.Second)
+	defer stop()
+	r := market.Record{Kind: market.KindClock, Contract: contract, EventMs: 1}
+	for err == nil {
+		err = l.Append(ctx, feed.Trades, r)
+	}
+	l.Status(market.Status{Scope: contract, Kind: "feed"})
+	if err := l.Quarantine(ingest.Quarantined{Source: "binance", Reason: "BAD_JSON"}); err == nil {
+		t.Error("quarantine found room")
+	}
+	if err := l.Close(time.Millisecond); err == nil {
+		t.Error("Close says that everything is in Kafka")
+	}
+}
+
+// TestEachLogHasItsTopicAndItsTail writes both logs of two contracts, and reads their ends and their records' headers.
+func TestEachLogHasItsTopicAndItsTail(t *testing.T) {
+	t.Parallel()
+	cfg := cluster(t)
+	log := newLog(t, cfg)
 
 	level := []market.Level{{Price: 100, Qty: 1}}
 	write := func(contract string, to ingest.Input, n int64) {
@@ -67,7 +242,7 @@ func TestEachLogHasItsTopicAndItsTail(t *testing.T) {
 				r.Kind, r.Trade = market.KindDiff, market.Trade{}
 				r.Book = market.BookChange{FirstID: seq, LastID: seq, Bids: level, Asks: nil}
 			}
-			if err := log.Append(to, r); err != nil {
+			if err := log.Append(t.Context(), to, r); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -82,19 +257,20 @@ func TestEachLogHasItsTopicAndItsTail(t *testing.T) {
 		kind market.Kind
 		last int64
 	}{{feed.Books, market.KindDiff, 20}, {feed.Trades, market.KindTrade, 10}} {
-		tail, err := log.Tail(t.Context(), c.of, "BTCUSDT")
+		tail, err := log.Tail(t.Context(), c.of, &btc)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := len(tail.Records); n == 0 || tail.Records[n-1].Kind != c.kind || tail.Records[n-1].Seq != c.last {
+		n := len(tail.Records) - 1 // the last is the open record of who asks
+		if n < 1 || tail.Records[n-1].Kind != c.kind || tail.Records[n-1].Seq != c.last {
 			t.Fatalf("%s: the tail has %d records, want it to end with %s %d", c.of, n, c.kind, c.last)
 		}
 	}
-	if tail, err := log.Tail(t.Context(), feed.Books, "NOBODY"); err != nil || len(tail.Records) != 0 {
+	if tail, err := log.Tail(t.Context(), feed.Books, &market.Contract{ID: "NOBODY", Source: "binance"}); err != nil || len(tail.Records) != 1 { // its own open record
 		t.Errorf("a contract without a log has a tail of %d records, %v", len(tail.Records), err)
 	}
 
-	r, err := kafka.NewReader(cfg, kafka.ReaderOptions{Name: "test"}, quiet)
+	r, err := kafka.NewReader(cfg, kafka.ReaderOptions{Name: "test"}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,8 +3,10 @@ package marketlog
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tickcast/tickcast/catalog"
@@ -22,6 +24,7 @@ type Writer struct {
 
 	mu       sync.Mutex
 	statuses map[string]market.Status // the newest of each key, said again while the embedded form would forget it
+	unsent   atomic.Bool              // one of them found no room
 }
 
 // statusAgain is how often each status is written again: well within the retention that the embedded form gives push.status.
@@ -47,8 +50,9 @@ func (w *Writer) Run(ctx context.Context) error {
 	defer cancel()
 	producer := make(chan error, 1)
 	go func() { producer <- w.producer.Run(ctx) }()
-	tick := time.NewTicker(statusAgain)
+	tick, retry := time.NewTicker(statusAgain), time.NewTicker(time.Second)
 	defer tick.Stop()
+	defer retry.Stop()
 	for {
 		select {
 		case err := <-producer:
@@ -59,6 +63,10 @@ func (w *Writer) Run(ctx context.Context) error {
 			return err
 		case <-tick.C:
 			w.repeatStatuses()
+		case <-retry.C:
+			if w.unsent.Swap(false) {
+				w.repeatStatuses()
+			}
 		}
 	}
 }
@@ -72,22 +80,29 @@ func (w *Writer) Flush(ctx context.Context) error { return w.producer.Flush(ctx)
 // Queued is the number of records that Kafka has not acknowledged yet.
 func (w *Writer) Queued() int { return w.producer.Queued() }
 
-// Append adds a record to a contract's log in a topic, behind all that was appended before, and does not wait for the disk. The record is the writer's only
-// until Append returns. An error, also one that belongs to an earlier record, is fatal: a hole would follow.
-func (w *Writer) Append(topic string, rec *market.Record) error {
+// Append adds a record to a contract's log in a topic, behind all that was appended before, and does not wait for the disk; where there is no room it waits
+// until ctx ends. The record is the writer's only until Append returns. An error, also one that belongs to an earlier record, is fatal: a hole would follow.
+func (w *Writer) Append(ctx context.Context, topic string, rec *market.Record) error {
 	buf := w.buffers.Get().(*[]byte)
 	defer w.buffers.Put(buf)
 	value := rec.AppendJSON((*buf)[:0])
 	*buf = value
 	var ver [market.VersionLen]byte
 	v := rec.Version()
-	return w.producer.Produce(context.Background(), topic, []byte(rec.Contract), value,
+	return w.producer.Produce(ctx, topic, []byte(rec.Contract), value,
 		kafka.Header{Key: "kind", Value: []byte(rec.Kind.String())}, kafka.Header{Key: catalog.VersionName, Value: v.Append(ver[:0])})
 }
 
-// Put writes a record of any other topic.
+// Put writes a record of any other topic. It does not wait: where there is no room, the record is refused.
 func (w *Writer) Put(topic, key string, value []byte) error {
-	return w.producer.Produce(context.Background(), topic, []byte(key), value)
+	return w.producer.Produce(atOnce(), topic, []byte(key), value)
+}
+
+// atOnce is for records that must not wait for room.
+func atOnce() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
 }
 
 // Status reports on `status/{scope}/{kind}`. It does not wait; what goes wrong ends Run.
@@ -100,9 +115,12 @@ func (w *Writer) Status(s market.Status) {
 
 func (w *Writer) writeStatus(s market.Status) {
 	v := s.Version()
-	err := w.producer.Produce(context.Background(), catalog.PushStatus, []byte(catalog.StatusKey(s.Scope, s.Kind)), s.AppendJSON(nil),
+	err := w.producer.Produce(atOnce(), catalog.PushStatus, []byte(catalog.StatusKey(s.Scope, s.Kind)), s.AppendJSON(nil),
 		kafka.Header{Key: catalog.VersionName, Value: v.Bytes()})
-	if err != nil {
+	switch {
+	case errors.Is(err, context.Canceled): // there is no room: Run writes the newest of each key when there is
+		w.unsent.Store(true)
+	case err != nil:
 		select {
 		case w.failed <- err:
 		default:

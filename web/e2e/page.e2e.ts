@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Browser, WebSocketRoute } from 'playwright-core'
+import type { Browser, Page, WebSocketRoute } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { serveBuilt } from '../test/serve-built.ts'
 import { SCREENS, launch, visit, type Visit } from './visit.ts'
@@ -128,6 +128,26 @@ describe('a newcomer', () => {
     expect(await v.page.locator('[role=radio][aria-checked=true]').textContent()).toBe('1m')
     await healthy(v)
   })
+})
+
+describe('a slow network', () => {
+  for (const [screen, options] of Object.entries(SCREENS)) {
+    it(`moves nothing when the script, and then the settings, come at last: ${screen}`, async () => {
+      const late = async (page: Page) => {
+        for (const part of ['**/assets/*.js', '**/app.json']) {
+          await page.route(part, async (route) => {
+            await page.waitForTimeout(500)
+            await route.continue()
+          })
+        }
+        const cdp = await page.context().newCDPSession(page)
+        await cdp.send('Emulation.setCPUThrottlingRate', { rate: 6 })
+      }
+      const v = await open(browser, url, options, late)
+      await moves(v, 3)
+      await healthy(v)
+    })
+  }
 })
 
 describe('what accumulated', () => {

@@ -3,7 +3,8 @@ import { PERIODS, isPeriod, type Period } from '@tickcast/client'
 export interface ContractInfo {
   id: string
   source: string
-  simulated: boolean
+  /** Absent: the page's server does not know, the first candle tells. */
+  simulated: boolean | undefined
   base: string
   quote: string
   tick: string
@@ -37,7 +38,7 @@ export function parseConfig(json: unknown): AppConfig {
       return {
         id: text(c, 'id'),
         source: text(c, 'source'),
-        simulated: c.simulated === true,
+        simulated: typeof c.simulated === 'boolean' ? c.simulated : undefined,
         base: text(c, 'base'),
         quote: text(c, 'quote'),
         tick: text(c, 'tick'),

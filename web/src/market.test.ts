@@ -45,6 +45,16 @@ describe('a contract', () => {
   })
 })
 
+describe('a contract of an edge that does not know its source', () => {
+  it('is told by the first candle', () => {
+    const contract = new Contract(info('A', { simulated: undefined }))
+    contract.apply(candle(1, '5', { i: '1d' }))
+    contract.apply(candle(2, '5'))
+    expect(contract.simulated).toBe(true)
+    expect(contract.series('1d').list).toHaveLength(1)
+  })
+})
+
 /** Records subscriptions; `open` are those not closed. */
 class FakeClient {
   readonly open = new Set<string>()

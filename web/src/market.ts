@@ -23,7 +23,8 @@ export class Contract {
   direction: Direction = 'flat'
   day: Day | undefined
   source: string
-  simulated: boolean
+  /** Undefined until it is known. */
+  simulated: boolean | undefined
   quality: Candle['q'] = 'ok'
   freshness: Freshness = { state: 'waiting', cause: undefined, heardMs: undefined, feed: undefined, clock: undefined }
   delisted = false
@@ -49,6 +50,7 @@ export class Contract {
 
   apply(candle: Candle): void {
     // Another source is another market: its candles do not belong in one chart with the old ones.
+    this.simulated ??= candle.sim
     if (candle.src !== this.source || candle.sim !== this.simulated) {
       if (candle.epoch < this.lastOrder.epoch) return
       this.bars.clear()

@@ -108,6 +108,10 @@ describe('app.json', () => {
     expect(parseConfig(app).contracts[0]).toEqual({ ...contract, periods: ['1s', '1m'] })
   })
 
+  it('may leave open whether a market is simulated', () => {
+    expect(parseConfig({ ...app, contracts: [{ ...contract, simulated: undefined }] }).contracts[0]?.simulated).toBeUndefined()
+  })
+
   it.each([
     ['app.json is not an object', null],
     ['ws is not an object', { ...app, ws: undefined }],

@@ -36,6 +36,9 @@ function feed(seq: number, state: string): string {
   return JSON.stringify({ sv: 1, s: 'BTCUSDT', src: 'binance', epoch: 1, seq, ts: 1, q: 'ok', kind: 'feed', state, since: 1, reason: '', last_id: 1 })
 }
 
+/** Waits for what must come; a busy machine may take its time. */
+const soon = (check: () => void) => vi.waitFor(check, { timeout: 30_000, interval: 20 })
+
 const m1 = candleTopic('BTCUSDT', '1m')
 const m1closed = closedTopic('BTCUSDT', '1m')
 
@@ -45,9 +48,9 @@ describe('a client', () => {
     const got: string[] = []
     const tc = client()
     tc.candles('BTCUSDT', '1m', { onCandle: (c, meta) => got.push(`${c.seq}${meta.snapshot ? ' snapshot' : ''}`) })
-    await vi.waitFor(() => expect(got).toEqual(['5 snapshot']))
+    await soon(() => expect(got).toEqual(['5 snapshot']))
     for (const seq of [6, 4, 6, 7]) edge.publish(m1, candle(seq))
-    await vi.waitFor(() => expect(got).toEqual(['5 snapshot', '6', '7']))
+    await soon(() => expect(got).toEqual(['5 snapshot', '6', '7']))
     expect(tc.counters).toMatchObject({ received: 5, delivered: 3, notNewer: 2 })
   })
 
@@ -55,12 +58,12 @@ describe('a client', () => {
     const got: number[][] = []
     const tc = client()
     tc.candles('BTCUSDT', '1m', { onClosed: (c) => got.push([c.t, c.rev]) })
-    await vi.waitFor(() => expect(edge.asked).toEqual([m1closed]))
+    await soon(() => expect(edge.asked).toEqual([m1closed]))
     edge.publish(m1closed, candle(1, 60_000, { x: true }), 1)
     edge.publish(m1closed, candle(2, 120_000, { x: true }), 1)
     edge.publish(m1closed, candle(3, 60_000, { x: true, rev: 1 }), 1)
     edge.publish(m1closed, candle(2, 120_000, { x: true }), 1) // the newest is sent again behind it
-    await vi.waitFor(() => expect(tc.counters.received).toBe(4))
+    await soon(() => expect(tc.counters.received).toBe(4))
     expect(got).toEqual([[60_000, 0], [120_000, 0], [60_000, 1]])
   })
 
@@ -69,14 +72,14 @@ describe('a client', () => {
     const got: number[] = []
     const tc = client({ onWarning: (text) => warnings.push(text) })
     tc.candles('BTCUSDT', '+', { onCandle: (c) => got.push(c.seq) })
-    await vi.waitFor(() => expect(edge.asked).toHaveLength(1))
+    await soon(() => expect(edge.asked).toHaveLength(1))
     edge.publish(m1, 'not json')
     edge.publish(m1, candle(1).replace('"sv":1', '"sv":9'))
     edge.publish(m1, candle(1).replace('"c":"1.00"', '"c":"x"'))
     edge.publish(m1, candle(1).replace('BTCUSDT', 'ETHUSDT'))
     edge.publish('candle/7m/BTCUSDT', candle(1))
     edge.publish(m1, candle(2))
-    await vi.waitFor(() => expect(got).toEqual([2]))
+    await soon(() => expect(got).toEqual([2]))
     expect(tc.counters.bad).toEqual({ json: 1, schema: 1, field: 1, mismatch: 1, topic: 1 })
     expect(warnings).toHaveLength(5)
   })
@@ -86,12 +89,12 @@ describe('a client', () => {
     const tc = client()
     const first: number[] = []
     tc.candles('BTCUSDT', '1m', { onCandle: (c) => first.push(c.seq) })
-    await vi.waitFor(() => expect(first).toEqual([5]))
+    await soon(() => expect(first).toEqual([5]))
     const all: string[] = []
     tc.candles('BTCUSDT', '+', { onCandle: (c, meta) => all.push(`${c.seq} ${meta.snapshot}`) })
-    await vi.waitFor(() => expect(all).toEqual(['5 true']))
+    await soon(() => expect(all).toEqual(['5 true']))
     edge.publish(m1, candle(6))
-    await vi.waitFor(() => expect(first).toEqual([5, 6]))
+    await soon(() => expect(first).toEqual([5, 6]))
     expect(all).toEqual(['5 true', '6 false'])
   })
 
@@ -102,11 +105,11 @@ describe('a client', () => {
     edge.publish(m1, candle(5))
     const one = tc.candles('BTCUSDT', '1m', listener)
     const two = tc.candles('BTCUSDT', '1m', {})
-    await vi.waitFor(() => expect(got).toEqual([5]))
+    await soon(() => expect(got).toEqual([5]))
     one.close()
     two.close()
     tc.candles('BTCUSDT', '1m', listener)
-    await vi.waitFor(() => expect(got).toEqual([5, 5]))
+    await soon(() => expect(got).toEqual([5, 5]))
     expect(edge.asked).toEqual([m1, m1])
   })
 
@@ -116,13 +119,13 @@ describe('a client', () => {
     const got: number[] = []
     tc.connection((c) => states.push(c.state))
     tc.candles('BTCUSDT', '1m', { onCandle: (c) => got.push(c.seq) })
-    await vi.waitFor(() => expect(edge.asked).toEqual([m1]))
+    await soon(() => expect(edge.asked).toEqual([m1]))
     edge.publish(m1, candle(5))
-    await vi.waitFor(() => expect(got).toEqual([5]))
+    await soon(() => expect(got).toEqual([5]))
     edge.cut()
-    await vi.waitFor(() => expect(edge.asked).toEqual([m1, m1]))
+    await soon(() => expect(edge.asked).toEqual([m1, m1]))
     edge.publish(m1, candle(6))
-    await vi.waitFor(() => expect(got).toEqual([5, 6]))
+    await soon(() => expect(got).toEqual([5, 6]))
     expect(states).toEqual(['connecting', 'connected', 'waiting', 'connecting', 'connected'])
     expect(tc.counters.notNewer).toBe(1) // the retained value of the second subscription
   })
@@ -133,9 +136,9 @@ describe('a client', () => {
     const tc = client({ url })
     const states: string[] = []
     tc.connection((c) => states.push(c.state))
-    await vi.waitFor(() => expect(states.filter((s) => s === 'waiting').length).toBeGreaterThan(2))
+    await soon(() => expect(states.filter((s) => s === 'waiting').length).toBeGreaterThan(2))
     edge = await FakeEdge.listen(port)
-    await vi.waitFor(() => expect(states.at(-1)).toBe('connected'))
+    await soon(() => expect(states.at(-1)).toBe('connected'))
   })
 
   it('hears of a refused filter and of a cleared topic', async () => {
@@ -144,44 +147,46 @@ describe('a client', () => {
     const cleared: string[] = []
     tc.status('BTCUSDT', 'feed', () => {})
     tc.candles('BTCUSDT', '1m', { onCandle: () => {}, onCleared: (topic) => cleared.push(topic) })
-    await vi.waitFor(() => expect(tc.counters.refusedFilters).toBe(1))
+    await soon(() => expect(tc.counters.refusedFilters).toBe(1))
     edge.publish(m1, candle(5))
     edge.publish(m1, '')
-    await vi.waitFor(() => expect(cleared).toEqual([m1]))
+    await soon(() => expect(cleared).toEqual([m1]))
   })
 
   it('tells live from stale', async () => {
     const tc = client()
     const told: string[] = []
     tc.freshness('BTCUSDT', (f: Freshness) => told.push(f.cause ? `${f.state} ${f.cause}` : f.state))
-    await vi.waitFor(() => expect(edge.asked).toHaveLength(2))
-    edge.publish(candleTopic('BTCUSDT', '1s'), candle(1, 1_000, {}, '1s'))
-    await vi.waitFor(() => expect(told.at(-1)).toBe('live'))
+    await soon(() => expect(edge.asked).toHaveLength(2))
+    const second = (n: number) => edge.publish(candleTopic('BTCUSDT', '1s'), candle(n, n * 1_000, {}, '1s'))
+    second(1)
+    await soon(() => expect(told).toContain('live'))
     edge.publish(statusTopic('BTCUSDT', 'feed'), feed(1, 'DOWN'), 1)
-    await vi.waitFor(() => expect(told.at(-1)).toBe('stale feed'))
+    await soon(() => expect(told).toContain('stale feed'))
     edge.publish(statusTopic('BTCUSDT', 'feed'), feed(2, 'SYNCED'), 1)
-    await vi.waitFor(() => expect(told.at(-1)).toBe('live'))
-    await vi.waitFor(() => expect(told.at(-1)).toBe('stale silence'), { timeout: 5_000 })
+    second(2)
+    await soon(() => expect(told.lastIndexOf('live')).toBeGreaterThan(told.indexOf('stale feed')))
+    await soon(() => expect(told.at(-1)).toBe('stale silence'))
     await edge.close()
-    await vi.waitFor(() => expect(told.at(-1)).toBe('stale connection'))
+    await soon(() => expect(told.at(-1)).toBe('stale connection'))
     edge = await FakeEdge.listen()
     expect(told[0]).toBe('waiting')
-  }, 10_000)
+  })
 
   it('gives up a connection that takes everything and answers nothing', async () => {
     const tc = client()
     const reasons: string[] = []
     tc.connection((c) => reasons.push(c.reason))
-    await vi.waitFor(() => expect(edge.connects).toBe(1))
+    await soon(() => expect(edge.connects).toBe(1))
     edge.mute = true
-    await vi.waitFor(() => expect(reasons).toContain('no answer from the broker'), { timeout: 14_000, interval: 100 })
-  }, 16_000)
+    await soon(() => expect(reasons).toContain('no answer from the broker'))
+  })
 
   it('delivers status', async () => {
     edge.publish(statusTopic('BTCUSDT', 'feed'), feed(1, 'SYNCED'), 1)
     const got: Status[] = []
     client().status('+', 'feed', (s) => got.push(s))
-    await vi.waitFor(() => expect(got.map((s) => s.state)).toEqual(['SYNCED']))
+    await soon(() => expect(got.map((s) => s.state)).toEqual(['SYNCED']))
   })
   it('delivers trades as events: nothing of the past, none twice, and how many are missing', async () => {
     const trade = (seq: number, a: number, k = 'trade') => JSON.stringify({

@@ -1,0 +1,98 @@
+package bridge
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/tickcast/tickcast/catalog"
+	"github.com/tickcast/tickcast/market"
+)
+
+func newTestRemote(t *testing.T) *Remote {
+	t.Helper()
+	t.Setenv("TICKCAST_TEST_PASSWORD", "secret")
+	r, err := NewRemote(RemoteConfig{URL: "mqtt://127.0.0.1:1", Username: "bridge", PasswordEnv: "TICKCAST_TEST_PASSWORD"}, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func closed(topic string, epoch, t, seq int64, payload string) catalog.Message {
+	return catalog.Message{Topic: topic, Class: catalog.Final, Version: market.Version{Epoch: epoch, T: t, Seq: seq}, Payload: []byte(payload)}
+}
+
+// sent takes everything that waits.
+func sent(r *Remote) (all []string) {
+	for m, ok := r.next(); ok; m, ok = r.next() {
+		all = append(all, fmt.Sprintf("%s %s", m.Topic, m.Payload))
+	}
+	return all
+}
+
+func expect(t *testing.T, what string, got []string, want ...string) {
+	t.Helper()
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%s: sent %q, want %q", what, got, want)
+	}
+}
+
+func TestReconnectedEdgeGetsTheClosedCandleOfTheGreatestOpenTime(t *testing.T) {
+	r := newTestRemote(t)
+	for _, m := range []closedCase{
+		{closed("a", 1, 120_000, 9, "newest"), true},
+		{closed("a", 2, 60_000, 1, "recalculated"), true}, // an older candle of a newer epoch
+		{closed("a", 1, 120_000, 9, "newest"), false},     // again, after a crash
+	} {
+		if got := r.Publish(m.Message); got != m.taken {
+			t.Errorf("%s: taken %t, want %t", m.Payload, got, m.taken)
+		}
+	}
+	expect(t, "at first", sent(r), "a newest", "a recalculated")
+	r.remarkAll()
+	expect(t, "after a reconnection", sent(r), "a newest")
+	r.Publish(closed("a", 1, 0, 10, "")) // delisted
+	sent(r)
+	r.remarkAll()
+	expect(t, "cleared", sent(r), "a ")
+}
+
+type closedCase struct {
+	catalog.Message
+	taken bool
+}
+
+func TestStateThatWasClearedIsNotSentAgain(t *testing.T) {
+	r := newTestRemote(t)
+	state := closed("s", 1, 60_000, 5, "value")
+	state.Class = catalog.State
+	gone := closed("s", 1, 0, 6, "")
+	gone.Class = catalog.State
+	if !r.Publish(state) || !r.Publish(gone) || r.Publish(state) {
+		t.Error("the clearing message does not outrank what it clears")
+	}
+	expect(t, "once", sent(r), "s ")
+}
+
+func TestFlappingConnectionQueuesNothingTwice(t *testing.T) {
+	r := newTestRemote(t)
+	for i := range int64(3) {
+		r.Publish(closed("a", 1, 60_000*i, i, fmt.Sprint(i)))
+	}
+	for range 100 {
+		r.remarkAll()
+	}
+	expect(t, "after many reconnections", sent(r), "a 0", "a 1", "a 2", "a 2")
+}
+
+func TestFinalsThatOverflowAreReplacedByTheirTopicsNewest(t *testing.T) {
+	r := newTestRemote(t)
+	r.Publish(closed("first", 1, 0, 1, "kept"))
+	for i := range int64(maxFinals) {
+		r.Publish(closed("other", 1, 60_000*i, i, fmt.Sprint(i)))
+	}
+	all := sent(r)
+	if n := len(all); n != maxFinals+1 || all[n-1] != "first kept" || r.Dropped.Load() != 1 {
+		t.Errorf("%d sent, the last is %q, %d dropped", n, all[n-1], r.Dropped.Load())
+	}
+}
