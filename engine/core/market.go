@@ -77,8 +77,11 @@ func (m *Market) Contract() *market.Contract { return &m.contract }
 // Book is the order book; it is only to be read.
 func (m *Market) Book() *matching.Book { return m.book }
 
-// Position is the epoch and seq of the last record of a log; zeros before the first.
-func (m *Market) Position(l Log) (epoch, seq int64) { return m.streams[l].epoch, m.streams[l].seq }
+// Place is where a record stands in a log.
+type Place struct{ Epoch, Seq int64 }
+
+// Place is that of the last record of a log; zeros before the first.
+func (m *Market) Place(l Log) Place { return Place{m.streams[l].epoch, m.streams[l].seq} }
 
 // Writer is the id in the last Open, 0 before it.
 func (m *Market) Writer() int64 { return m.writer }
