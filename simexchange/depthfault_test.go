@@ -153,18 +153,29 @@ func TestDepthGoesSilentToo(t *testing.T) {
 	if n := s.Inject(Fault{Kind: FaultSilence, Stream: "btcusdt@depth*"}).Hits(); n != 1 {
 		t.Fatalf("%d connections hit, want 1", n)
 	}
+	type update struct {
+		Event string `json:"e"`
+		AtMs  int64  `json:"E"`
+	}
+	var silent update
+	if err := json.Unmarshal([]byte(readText(t, other)), &silent); err != nil {
+		t.Fatal(err)
+	}
 	for range 10 {
 		readText(t, other)
 	}
 	conn.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
-	frames := 0
-	var err error
-	for err == nil {
-		if _, _, err = conn.ReadMessage(); err == nil {
-			frames++
+	for { // what was on its way already
+		_, frame, err := conn.ReadMessage()
+		if websocket.IsUnexpectedCloseError(err) {
+			t.Errorf("the connection was closed: %v", err)
 		}
-	}
-	if websocket.IsUnexpectedCloseError(err) || frames > 8 {
-		t.Errorf("%d frames, then %v", frames, err)
+		if err != nil {
+			return
+		}
+		var f update
+		if err := json.Unmarshal(frame, &f); err != nil || f.AtMs > silent.AtMs+500 {
+			t.Fatalf("a frame of %d, silent since %d: %v", f.AtMs, silent.AtMs, err)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/tickcast/tickcast/broker"
 	"github.com/tickcast/tickcast/compute"
 	"github.com/tickcast/tickcast/configs"
+	"github.com/tickcast/tickcast/engine"
 	"github.com/tickcast/tickcast/ingest"
 	"github.com/tickcast/tickcast/kafka/embedded"
 	"github.com/tickcast/tickcast/public"
@@ -33,6 +34,7 @@ type Config struct {
 	Kafka     embedded.Config    `yaml:"kafka"`
 	Simulator simexchange.Config `yaml:"simulator"`
 	Ingest    ingest.Config      `yaml:"ingest"`
+	Engine    engine.Config      `yaml:"engine"`
 	Compute   compute.Config     `yaml:"compute"`
 	Broker    broker.Config      `yaml:"broker"`
 }
@@ -40,7 +42,7 @@ type Config struct {
 // DefaultConfig serves the simulator's market, and keeps it in ./data.
 func DefaultConfig() Config {
 	return Config{DataDir: "data", Venue: VenueSimulator, Ports: "fixed", HTTP: public.DefaultConfig(), Kafka: embedded.DefaultConfig(),
-		Simulator: simexchange.DefaultConfig(), Ingest: ingest.DefaultConfig(), Compute: compute.DefaultConfig(), Broker: broker.DefaultConfig()}
+		Simulator: simexchange.DefaultConfig(), Ingest: ingest.DefaultConfig(), Engine: engine.DefaultConfig(), Compute: compute.DefaultConfig(), Broker: broker.DefaultConfig()}
 }
 
 // Load reads a configuration file over the defaults; an empty path means the shipped up.yaml.

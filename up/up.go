@@ -14,10 +14,12 @@ import (
 	"github.com/tickcast/tickcast/broker"
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/compute"
+	"github.com/tickcast/tickcast/engine"
 	"github.com/tickcast/tickcast/ingest"
 	"github.com/tickcast/tickcast/ingest/kafkalog"
 	"github.com/tickcast/tickcast/kafka"
 	"github.com/tickcast/tickcast/kafka/embedded"
+	"github.com/tickcast/tickcast/kafka/marketlog"
 	"github.com/tickcast/tickcast/public"
 	"github.com/tickcast/tickcast/simexchange"
 	"github.com/tickcast/tickcast/web"
@@ -37,6 +39,8 @@ type parts struct {
 	simulator *simexchange.Server // nil: the venue is live
 	ingest    *ingest.Ingest
 	marketLog *kafkalog.Log
+	engine    *engine.Engine
+	engineLog *marketlog.Writer
 	kafka     *embedded.Kafka
 	stopKafka func() // ends the embedded Kafka, which runs from New on
 	compute   *compute.Compute
@@ -78,6 +82,7 @@ func New(cfg Config, version string, log *slog.Logger) (_ *Up, err error) {
 		cfg.Kafka.DataDir = filepath.Join(cfg.DataDir, "kafka")
 		cfg.Compute.Checkpoint = filepath.Join(cfg.DataDir, "compute.checkpoint")
 		cfg.Simulator.DataDir = filepath.Join(cfg.DataDir, "simulator")
+		cfg.Engine.DataDir = filepath.Join(cfg.DataDir, "engine")
 	}
 	role := func(name string) *slog.Logger { return log.With("role", name) }
 	p := &u.parts
@@ -110,6 +115,12 @@ func New(cfg Config, version string, log *slog.Logger) (_ *Up, err error) {
 	}
 	if p.ingest, err = ingest.New(cfg.Ingest, cat.Contracts, p.marketLog, p.marketLog, role("ingest")); err != nil {
 		return nil, fmt.Errorf("ingest: %w", err)
+	}
+	if p.engineLog, err = marketlog.NewWriter(client, "engine", role("engine")); err != nil {
+		return nil, err
+	}
+	if p.engine, err = engine.New(cfg.Engine, cat.Contracts, p.engineLog, role("engine")); err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
 	}
 	if p.compute, err = compute.New(cfg.Compute, cat, role("compute")); err != nil {
 		return nil, fmt.Errorf("compute: %w", err)
@@ -178,6 +189,9 @@ func (u *Up) Addrs() Addrs {
 func (u *Up) abandon() {
 	if u.parts.marketLog != nil {
 		_ = u.parts.marketLog.Close(0) // nothing was written
+	}
+	if u.parts.engineLog != nil {
+		_ = u.parts.engineLog.Close(0)
 	}
 	if u.parts.simulator != nil {
 		closeUnused(u.parts.simulator.Run)

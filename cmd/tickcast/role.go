@@ -11,6 +11,7 @@ import (
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/compute"
 	"github.com/tickcast/tickcast/configs"
+	"github.com/tickcast/tickcast/engine"
 	"github.com/tickcast/tickcast/ingest"
 	"github.com/tickcast/tickcast/kafka"
 	"github.com/tickcast/tickcast/public"
@@ -26,6 +27,7 @@ type roleFile struct {
 	HTTP      *public.Config      `yaml:"http"`
 	Simulator *simexchange.Config `yaml:"simulator"`
 	Ingest    *ingest.Config      `yaml:"ingest"`
+	Engine    *engine.Config      `yaml:"engine"`
 	Compute   *compute.Config     `yaml:"compute"`
 	Bridge    *bridge.Config      `yaml:"bridge"`
 	Broker    *broker.Config      `yaml:"broker"`

@@ -65,7 +65,7 @@ const (
 	oldRateMilli    = 50
 	oldRatePart     = 20 // its quotes are as much rarer than the last day's as its trades
 	historyQuotes   = 1000
-	historyLastPart = market.DayMs
+	historyLastPart = market.DayMs + 2*market.MinuteMs // the first minute of the 24 h ticker among them
 )
 
 // makeUp lets the market run through its past up to atUs: its trades make up the bars of the seeds and are in no log.
