@@ -54,7 +54,7 @@ race: web/dist/index.html ## Go tests with the race detector, page tests
 	cd web && npm run --silent typecheck && npm test --silent
 
 interop: build simexchange/clients/node_modules broker/clients/node_modules ## Third-party clients against the simulator and the edge
-	TICKCAST_REQUIRE=1 go test -timeout 10m -run 'ThirdParty|Interop' ./simexchange/... ./broker/...
+	TICKCAST_REQUIRE=1 go test -timeout 10m -run 'ThirdParty|Interop' ./simexchange/... ./broker/... ./e2e
 
 %/node_modules: %/package-lock.json
 	cd $* && $(NPM_CI)

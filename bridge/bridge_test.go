@@ -290,7 +290,7 @@ func TestSilentClockIsToldOnceAndItsReturnToo(t *testing.T) {
 	if _, news = w.beat(catalog.PushCandles, []byte("BTCUSDT/1s"), nil, true, now.Add(2*time.Second)); news {
 		t.Fatal("the second candle is no news")
 	}
-	if got := states(w.silent(now.Add(3 * time.Second))); got != "ETHUSDT stale, SOLUSDT stale" {
+	if got := states(w.silent(now.Add(3 * time.Second))); got != "ETHUSDT stale, SOLUSDT stale, BTC-PERP stale" {
 		t.Fatalf("after 3 s: %q", got)
 	}
 	if got := states(w.silent(now.Add(5 * time.Second))); got != "BTCUSDT stale" {
@@ -356,7 +356,7 @@ func TestClockSaysThatItsSourceIsSimulated(t *testing.T) {
 	w.feed([]byte(catalog.StatusKey("ETHUSDT", "feed")), []byte(`{"sim":true}`))
 	w.beat(catalog.PushCandles, []byte("SOLUSDT/1s"), []byte(`{"s":"SOLUSDT"}`), false, now)
 	for _, m := range w.silent(now.Add(time.Minute)) {
-		if got, want := simulated(m), !strings.Contains(m.Topic, "SOLUSDT"); got != want {
+		if got, want := simulated(m), strings.Contains(m.Topic, "BTCUSDT") || strings.Contains(m.Topic, "ETHUSDT"); got != want {
 			t.Errorf("simulated: %t, want %t: %s", got, want, m.Payload)
 		}
 	}

@@ -29,7 +29,7 @@ func tune() {
 }
 
 // Run runs all roles until ctx ends or one of them fails. They stop in the order in which data flows, so that what has been taken in reaches Kafka and, where
-// time allows, the clients: first the sources, then compute, then the bridge and the edge, and Kafka last.
+// time allows, the clients: first the sources, then compute, then the bridge and HTTP, the store behind who asks it, the edge, and Kafka last.
 func (u *Up) Run(ctx context.Context) error {
 	tune()
 	failed := make(chan error, 16)
@@ -61,6 +61,7 @@ func (u *Up) Run(ctx context.Context) error {
 	}
 	stages = append(stages, start("compute", p.compute.Run), start("bridge", p.bridge.Run))
 	stages = append(stages, start("http", p.http.Run))
+	stages = append(stages, start("history", func(ctx context.Context) error { return p.history.Run(ctx, p.store.Ready()) }), start("store", p.store.Run))
 
 	var err error
 	select {
@@ -93,6 +94,9 @@ func (u *Up) Run(ctx context.Context) error {
 	}
 	if !u.isReady() {
 		closeUnused(p.broker.Run)
+	}
+	if e := p.store.Close(); e != nil && err == nil {
+		err = e
 	}
 	p.stopKafka()
 	if u.lock != nil {

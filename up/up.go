@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -15,6 +16,7 @@ import (
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/compute"
 	"github.com/tickcast/tickcast/engine"
+	"github.com/tickcast/tickcast/history"
 	"github.com/tickcast/tickcast/ingest"
 	"github.com/tickcast/tickcast/ingest/kafkalog"
 	"github.com/tickcast/tickcast/kafka"
@@ -22,6 +24,7 @@ import (
 	"github.com/tickcast/tickcast/kafka/marketlog"
 	"github.com/tickcast/tickcast/public"
 	"github.com/tickcast/tickcast/simexchange"
+	"github.com/tickcast/tickcast/sinks/store"
 	"github.com/tickcast/tickcast/web"
 )
 
@@ -46,6 +49,8 @@ type parts struct {
 	compute   *compute.Compute
 	bridge    *bridge.Bridge
 	broker    *broker.Broker
+	store     *store.Store
+	history   *history.History
 	http      *public.Server
 }
 
@@ -83,6 +88,7 @@ func New(cfg Config, version string, log *slog.Logger) (_ *Up, err error) {
 		cfg.Compute.Checkpoint = filepath.Join(cfg.DataDir, "compute.checkpoint")
 		cfg.Simulator.DataDir = filepath.Join(cfg.DataDir, "simulator")
 		cfg.Engine.DataDir = filepath.Join(cfg.DataDir, "engine")
+		cfg.Store.File = filepath.Join(cfg.DataDir, "store.db")
 	}
 	role := func(name string) *slog.Logger { return log.With("role", name) }
 	p := &u.parts
@@ -92,10 +98,6 @@ func New(cfg Config, version string, log *slog.Logger) (_ *Up, err error) {
 	origin := web.OriginVenue
 	if cfg.Venue == VenueSimulator {
 		origin = web.OriginSimulator
-	}
-	page := web.Handler(web.AppOf(cat, origin, version, p.broker.Addrs().WebSocket, cfg.Broker.WebSocketPath))
-	if p.http, err = public.New(cfg.HTTP, page, u.isReady, role("http")); err != nil {
-		return nil, err
 	}
 	if err := u.startKafka(&cfg, cat, role("kafka")); err != nil {
 		return nil, err
@@ -109,7 +111,7 @@ func New(cfg Config, version string, log *slog.Logger) (_ *Up, err error) {
 		cfg.Ingest.Binance.WsURL = "ws" + p.simulator.URL()[len("http"):]
 	}
 	client := kafka.Config{Brokers: p.kafka.Addr()}
-	cfg.Compute.Kafka = client
+	cfg.Compute.Kafka, cfg.Store.Kafka, cfg.History.Kafka = client, client, client
 	if p.marketLog, err = kafkalog.New(client, role("ingest")); err != nil {
 		return nil, err
 	}
@@ -124,6 +126,18 @@ func New(cfg Config, version string, log *slog.Logger) (_ *Up, err error) {
 	}
 	if p.compute, err = compute.New(cfg.Compute, cat, role("compute")); err != nil {
 		return nil, fmt.Errorf("compute: %w", err)
+	}
+	if p.store, err = store.New(cfg.Store, role("store")); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	if p.history, err = history.New(cfg.History, cat, p.store.DB(), role("history")); err != nil {
+		return nil, fmt.Errorf("history: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/api/", p.history)
+	mux.Handle("/", web.Handler(web.AppOf(cat, origin, version, p.broker.Addrs().WebSocket, cfg.Broker.WebSocketPath)))
+	if p.http, err = public.New(cfg.HTTP, mux, u.isReady, role("http")); err != nil {
+		return nil, err
 	}
 	if p.bridge, err = bridge.New(bridge.Config{Kafka: client}, cat, p.broker, role("bridge")); err != nil {
 		return nil, err
@@ -192,6 +206,9 @@ func (u *Up) abandon() {
 	}
 	if u.parts.engineLog != nil {
 		_ = u.parts.engineLog.Close(0)
+	}
+	if u.parts.store != nil {
+		_ = u.parts.store.Close()
 	}
 	if u.parts.simulator != nil {
 		closeUnused(u.parts.simulator.Run)

@@ -12,10 +12,12 @@ import (
 	"github.com/tickcast/tickcast/compute"
 	"github.com/tickcast/tickcast/configs"
 	"github.com/tickcast/tickcast/engine"
+	"github.com/tickcast/tickcast/history"
 	"github.com/tickcast/tickcast/ingest"
 	"github.com/tickcast/tickcast/kafka"
 	"github.com/tickcast/tickcast/public"
 	"github.com/tickcast/tickcast/simexchange"
+	"github.com/tickcast/tickcast/sinks/store"
 )
 
 // roleFile is the configuration file of one role that runs alone: the section of that role, and which catalogue it uses.
@@ -31,6 +33,8 @@ type roleFile struct {
 	Compute   *compute.Config     `yaml:"compute"`
 	Bridge    *bridge.Config      `yaml:"bridge"`
 	Broker    *broker.Config      `yaml:"broker"`
+	Store     *store.Config       `yaml:"store"`
+	History   *history.Config     `yaml:"history"`
 }
 
 // newRole makes the subcommand of one role: prepare sets the defaults, run builds the role and runs it.
