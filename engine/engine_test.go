@@ -210,7 +210,7 @@ func TestAKilledEngineGoesOnWithoutAHoleOrADouble(t *testing.T) {
 			t.Fatalf("the engine says: %s", errs.String())
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	if err := p.run(ctx); err != nil { // writes what the last one could not
 		t.Fatal(err)
@@ -261,12 +261,12 @@ func TestACommandFileGivesTheSameBytes(t *testing.T) {
 		p := process{Brokers: cluster(t), Config: engine.DefaultConfig()}
 		p.Config.DataDir = t.TempDir()
 		p.Config.Markets = map[string]engine.FlowConfig{perp.ID: {Commands: path}}
-		for done := false; !done; {
+		for tries, done := 1, false; !done; tries++ {
 			ctx, cancel := context.WithCancel(t.Context())
 			ended := make(chan error, 1)
 			go func() { ended <- p.run(ctx) }()
 			if interrupted {
-				time.Sleep(time.Duration(rand.IntN(150)) * time.Millisecond)
+				time.Sleep(time.Duration(rand.IntN(100*tries)) * time.Millisecond) // ever longer, so that it ends on any machine
 			}
 			for !interrupted && !done {
 				time.Sleep(20 * time.Millisecond)

@@ -58,6 +58,9 @@ func (w *worker) run(ctx context.Context) (err error) {
 		defer w.commands.close()
 	}
 	if err := w.takeOver(ctx, r); err != nil {
+		if ctx.Err() != nil {
+			return nil // stopped before it began
+		}
 		return err
 	}
 	r.effects = nil
