@@ -189,7 +189,7 @@ func TestAKilledEngineGoesOnWithoutAHoleOrADouble(t *testing.T) {
 	t.Parallel()
 	p := process{Brokers: cluster(t), Config: engine.DefaultConfig()}
 	p.Config.DataDir, p.Config.Snapshot, p.Config.History = t.TempDir(), time.Second, 0
-	p.Config.Markets = map[string]engine.FlowConfig{perp.ID: {Price: "100000", Qty: "0.01", Rate: 3000}}
+	p.Config.Markets = map[string]engine.FlowConfig{perp.ID: {Price: "100000", Qty: "0.01", Rate: 800}}
 	setting, err := json.Marshal(p)
 	if err != nil {
 		t.Fatal(err)
