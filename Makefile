@@ -54,7 +54,7 @@ race: web/dist/index.html ## Go tests with the race detector, page tests
 	cd web && npm run --silent typecheck && npm test --silent
 
 interop: build simexchange/clients/node_modules broker/clients/node_modules ## Third-party clients against the simulator and the edge
-	TICKCAST_REQUIRE=1 go test -timeout 10m -run 'ThirdParty|Interop' ./simexchange/... ./broker/...
+	TICKCAST_REQUIRE=1 go test -timeout 10m -run 'ThirdParty|Interop' ./simexchange/... ./broker/... ./e2e
 
 %/node_modules: %/package-lock.json
 	cd $* && $(NPM_CI)
@@ -66,8 +66,8 @@ e2e: build ## The page in headless Chromium, against the whole system
 kill: web/dist/index.html ## kill -9 at thirty moments under load (a few are in `make test`)
 	TICKCAST_KILLS=30 go test -count=1 -timeout 15m -v -run Killed ./e2e
 
-bench: web/dist/index.html ## Event to MQTT client, compute's trades per second on one core, the edge's cost per delivery
-	go test -run '^$$' -bench . -benchtime 2s -cpu 1 ./compute/candle
+bench: web/dist/index.html ## Event to MQTT client, compute's trades and book diffs per second on one core, the edge's cost per delivery
+	go test -run '^$$' -bench . -benchtime 2s -cpu 1 ./compute/candle ./compute/orderbook
 	go test -run '^$$' -bench . -benchtime 1s ./broker
 	go test -run '^$$' -bench EventToClient/1000 -benchtime 1x ./e2e
 	go test -run '^$$' -bench EventToClient/5000 -benchtime 1x ./e2e

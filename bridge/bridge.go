@@ -4,7 +4,6 @@ package bridge
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/kafka"
-	"github.com/tickcast/tickcast/market"
 )
 
 // Edge takes messages for clients. Publish returns at once; false means that the edge has a newer version already. It is called by one goroutine.
@@ -93,7 +91,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find where the state begins: %w", err)
 	}
-	pending, err := b.untilEnd(r, from)
+	pending, err := kafka.Pending(r, from)
 	if err != nil {
 		return err
 	}
@@ -115,7 +113,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 		now := time.Now()
 		if rec != nil {
 			f.forward(rec, now)
-			at := partition{rec.Topic, rec.Partition}
+			at := kafka.Partition{Topic: rec.Topic, N: rec.Partition}
 			if end, ok := pending[at]; ok && rec.Offset+1 >= end {
 				delete(pending, at)
 			}
@@ -137,7 +135,10 @@ type forwarder struct {
 }
 
 func (f *forwarder) forward(rec *kafka.Record, now time.Time) {
-	m, err := f.routes.message(rec)
+	m, forwards, err := f.routes.message(rec)
+	if err == nil && !forwards {
+		return
+	}
 	if err != nil {
 		f.rejected.Add(1)
 		if now.Sub(f.warnedAt) > time.Second { // a broken writer must not flood the log
@@ -147,25 +148,13 @@ func (f *forwarder) forward(rec *kafka.Record, now time.Time) {
 		return
 	}
 	f.publish(m)
-	switch rec.Topic {
-	case catalog.PushStatus:
+	if rec.Topic == catalog.PushStatus {
 		f.clocks.feed(rec.Key, rec.Value)
-	case catalog.PushCandles:
-		f.beat(rec, now)
+		return
 	}
-}
-
-// beat tells a contract's clock of its 1s candle.
-func (f *forwarder) beat(rec *kafka.Record, now time.Time) {
-	contract, p, err := catalog.ParseCandleKey(rec.Key)
-	switch {
-	case err != nil || p != market.Period1s:
-	case now.UnixMilli()-rec.TimestampMs > clockLimit.Milliseconds():
-		f.clocks.stored(contract, rec.Value)
-	default:
-		if s, news := f.clocks.candle(contract, rec.Value, now); news {
-			f.publish(s)
-		}
+	fresh := now.UnixMilli()-rec.TimestampMs <= clockLimit.Milliseconds()
+	if s, news := f.clocks.beat(rec.Topic, rec.Key, rec.Value, fresh, now); news {
+		f.publish(s)
 	}
 }
 
@@ -187,121 +176,29 @@ func (f *forwarder) watch(now time.Time) {
 	}
 }
 
-type partition struct {
-	topic string
-	n     int32
-}
-
-// untilEnd returns the end offset of each partition that holds records from its position on.
-func (b *Bridge) untilEnd(r *kafka.Reader, from []kafka.Position) (map[partition]int64, error) {
-	ranges := map[string][]kafka.Range{}
-	pending := map[partition]int64{}
-	for _, p := range from {
-		if ranges[p.Topic] == nil {
-			rs, err := r.Ranges(p.Topic)
-			if err != nil {
-				return nil, err
-			}
-			ranges[p.Topic] = rs
-		}
-		if rg := ranges[p.Topic][p.Partition]; rg.High > max(rg.Low, p.Offset) {
-			pending[partition{p.Topic, p.Partition}] = rg.High
-		}
-	}
-	return pending, nil
-}
-
-// startPositions says where to begin reading so that no key's newest state is missed: at the start of compacted topics; in the embedded form, where nothing is
-// compacted, at the beginning of compute's last complete round.
+// startPositions says where to begin reading: states where every key's newest one is in what follows, events at the end.
 func (b *Bridge) startPositions(ctx context.Context, r *kafka.Reader) ([]kafka.Position, error) {
-	var offsets map[string][]int64
-	if b.cat.Form == catalog.Embedded {
-		round, err := b.lastRound(ctx, r)
-		if err != nil {
-			return nil, err
-		}
-		offsets = round.Offsets
-	}
-	var ps []kafka.Position
+	var states []string
 	for _, t := range b.cat.Pushed() {
+		if t.MQTT.Class != catalog.Event { // history is not an event
+			states = append(states, t.Name)
+		}
+	}
+	ps, err := kafka.StatePositions(ctx, r, b.cat, states, b.log)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range b.cat.Pushed() {
+		if t.MQTT.Class != catalog.Event {
+			continue
+		}
 		ranges, err := r.Ranges(t.Name)
 		if err != nil {
 			return nil, err
 		}
-		for i := range ranges {
-			p := kafka.Position{Topic: t.Name, Partition: int32(i), Offset: kafka.OffsetStart}
-			if of := offsets[t.Name]; i < len(of) {
-				p.Offset = of[i]
-			}
-			ps = append(ps, p)
+		for i, rg := range ranges {
+			ps = append(ps, kafka.Position{Topic: t.Name, Partition: int32(i), Offset: rg.High})
 		}
 	}
 	return ps, nil
-}
-
-// round is a record of push.rounds: the offsets at which compute began to write every key's full state.
-type round struct {
-	Offsets map[string][]int64 `json:"offsets"`
-}
-
-// lastRound returns the newest round whose records are all still there; it waits for the next one while there is none.
-func (b *Bridge) lastRound(ctx context.Context, r *kafka.Reader) (round, error) {
-	ranges, err := r.Ranges(catalog.PushRounds)
-	if err != nil {
-		return round{}, err
-	}
-	newest := max(ranges[0].High-1, ranges[0].Low)
-	if err := r.Assign([]kafka.Position{{Topic: catalog.PushRounds, Offset: newest}}); err != nil {
-		return round{}, err
-	}
-	waiting := time.Now()
-	for ctx.Err() == nil {
-		rec, err := r.Poll(pollEvery)
-		if err != nil {
-			return round{}, err
-		}
-		if rec == nil {
-			if time.Since(waiting) > 5*time.Second {
-				waiting = time.Now()
-				b.log.Info("bridge waits for compute to write its state", "topic", catalog.PushRounds)
-			}
-			continue
-		}
-		var rd round
-		if err := json.Unmarshal(rec.Value, &rd); err != nil {
-			b.log.Warn("unreadable round", "topic", rec.Topic, "offset", rec.Offset, "error", err)
-			continue
-		}
-		// asking for offsets while a fetch waits on the same connection would take its 100 ms each time
-		if err := r.Assign(nil); err != nil {
-			return round{}, err
-		}
-		whole, err := b.whole(r, rd)
-		if err != nil {
-			return round{}, err
-		}
-		if whole {
-			return rd, nil
-		}
-		if err := r.Assign([]kafka.Position{{Topic: catalog.PushRounds, Offset: rec.Offset + 1}}); err != nil {
-			return round{}, err
-		}
-	}
-	return round{}, context.Cause(ctx)
-}
-
-// whole says whether nothing of a round has been retained away, or is lost with a Kafka that began anew.
-func (b *Bridge) whole(r *kafka.Reader, rd round) (bool, error) {
-	for topic, offsets := range rd.Offsets {
-		ranges, err := r.Ranges(topic)
-		if err != nil {
-			return false, err
-		}
-		for i, at := range offsets {
-			if i >= len(ranges) || at < ranges[i].Low || at > ranges[i].High {
-				return false, nil
-			}
-		}
-	}
-	return true, nil
 }

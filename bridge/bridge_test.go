@@ -118,6 +118,16 @@ func (w *world) produce(t *testing.T, topic, key, value string, ver []byte) {
 	}
 }
 
+// log writes a record of market.trades.
+func (w *world) log(t *testing.T, contract string, kind market.Kind, seq int64) {
+	t.Helper()
+	v := market.Version{Epoch: 1, Seq: seq}
+	if err := w.prod.Produce(t.Context(), catalog.MarketTrades, []byte(contract), fmt.Appendf(nil, `{"k":"%s","seq":%d}`, kind, seq),
+		kafka.Header{Key: catalog.KindName, Value: []byte(kind.String())}, kafka.Header{Key: catalog.VersionName, Value: v.Bytes()}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // round writes a record of push.rounds that says where the candle topics end now.
 func (w *world) round(t *testing.T) {
 	t.Helper()
@@ -129,7 +139,7 @@ func (w *world) round(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	rd := round{Offsets: map[string][]int64{}}
+	rd := kafka.Round{Offsets: map[string][]int64{}}
 	for _, topic := range []string{catalog.PushCandles, catalog.PushClosed} {
 		ranges, err := r.Ranges(topic)
 		if err != nil {
@@ -214,6 +224,32 @@ func TestStateIsLoadedFromTheLastRoundBeforeReady(t *testing.T) {
 	}
 }
 
+func TestTradesAreForwardedByKindFromTheEndOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.log(t, "BTCUSDT", market.KindTrade, 1) // history
+	w.round(t)
+	edge := newRecordingEdge()
+	awaitReady(t, w.run(t, edge))
+	kinds := []market.Kind{market.KindClock, market.KindTrade, market.KindQuality, market.KindBust, market.KindSeed, market.KindContract, market.KindCorrection, market.KindTrade}
+	for i, k := range kinds {
+		w.log(t, "BTCUSDT", k, int64(2+i))
+	}
+	last := edge.wait(t, "last trade", func(m catalog.Message) bool { return m.Version.Seq == 9 })
+	if last.Topic != "trade/BTCUSDT" || last.Class != catalog.Event || string(last.Payload) != `{"k":"trade","seq":9}` {
+		t.Errorf("trade %+v", last)
+	}
+	var seqs []int64
+	for _, m := range edge.all {
+		if m.Topic == "trade/BTCUSDT" {
+			seqs = append(seqs, m.Version.Seq)
+		}
+	}
+	if fmt.Sprint(seqs) != "[3 5 8 9]" {
+		t.Errorf("forwarded %v, want the trades, the bust and the correction", seqs)
+	}
+}
+
 func TestWithoutARoundTheBridgeWaitsForOne(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -234,6 +270,7 @@ func TestSilentClockIsToldOnceAndItsReturnToo(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.UnixMilli(1_700_000_000_000)
+	cat.Contracts[2].Period = []market.Period{market.Period1m}
 	w := newClockWatch(cat, now)
 	states := func(ms []catalog.Message) string {
 		var s []string
@@ -246,14 +283,14 @@ func TestSilentClockIsToldOnceAndItsReturnToo(t *testing.T) {
 		}
 		return strings.Join(s, ", ")
 	}
-	m, news := w.candle("BTCUSDT", nil, now.Add(time.Second))
+	m, news := w.beat(catalog.PushCandles, []byte("BTCUSDT/1s"), nil, true, now.Add(time.Second))
 	if !news || states([]catalog.Message{m}) != "BTCUSDT live" || m.Topic != "status/BTCUSDT/clock" {
 		t.Fatalf("first candle: %v %+v", news, m)
 	}
-	if _, news = w.candle("BTCUSDT", nil, now.Add(2*time.Second)); news {
+	if _, news = w.beat(catalog.PushCandles, []byte("BTCUSDT/1s"), nil, true, now.Add(2*time.Second)); news {
 		t.Fatal("the second candle is no news")
 	}
-	if got := states(w.silent(now.Add(3 * time.Second))); got != "ETHUSDT stale, SOLUSDT stale" {
+	if got := states(w.silent(now.Add(3 * time.Second))); got != "ETHUSDT stale, SOLUSDT stale, BTC-PERP stale" {
 		t.Fatalf("after 3 s: %q", got)
 	}
 	if got := states(w.silent(now.Add(5 * time.Second))); got != "BTCUSDT stale" {
@@ -262,9 +299,44 @@ func TestSilentClockIsToldOnceAndItsReturnToo(t *testing.T) {
 	if got := states(w.silent(now.Add(50 * time.Second))); got != "" {
 		t.Fatalf("said again: %q", got)
 	}
-	back, news := w.candle("BTCUSDT", nil, now.Add(51*time.Second))
+	if _, news := w.beat(catalog.PushTickers, []byte("BTCUSDT"), nil, true, now.Add(50*time.Second)); news {
+		t.Fatal("the ticker of a contract with 1s candles is no beat")
+	}
+	if m, news := w.beat(catalog.PushTickers, []byte("SOLUSDT"), nil, true, now.Add(50*time.Second)); !news || states([]catalog.Message{m}) != "SOLUSDT live" {
+		t.Fatalf("the ticker of a contract without 1s candles: %v %+v", news, m)
+	}
+	back, news := w.beat(catalog.PushCandles, []byte("BTCUSDT/1s"), nil, true, now.Add(51*time.Second))
 	if !news || states([]catalog.Message{back}) != "BTCUSDT live" || !m.Version.Less(back.Version) {
 		t.Fatalf("return: %v %+v", news, back)
+	}
+}
+
+func TestEventsWaitForARemoteEdgeInOrderAndAreSentOnce(t *testing.T) {
+	t.Parallel()
+	r := &Remote{wake: make(chan struct{}, 1), latest: map[string]catalog.Message{}, marked: map[string]bool{}}
+	for seq := range int64(maxEvents + 3) {
+		for range 2 { // the second is not newer
+			r.Publish(catalog.Message{Topic: "trade/A", Class: catalog.Event, Version: market.Version{Seq: seq}})
+		}
+	}
+	if n := r.Dropped.Load(); n != 3 {
+		t.Errorf("%d dropped, want 3", n)
+	}
+	for want := int64(3); want < maxEvents+3; want++ {
+		m, ok := r.next()
+		if !ok || m.Version.Seq != want {
+			t.Fatalf("got %v %v, want event %d", ok, m.Version, want)
+		}
+		if want == 5 { // the connection was lost
+			r.again(m)
+			r.remarkAll()
+			if m, _ := r.next(); m.Version.Seq != want {
+				t.Fatalf("after a failure came %v, want event %d again", m.Version, want)
+			}
+		}
+	}
+	if m, ok := r.next(); ok {
+		t.Errorf("left over: %v", m)
 	}
 }
 
@@ -277,18 +349,18 @@ func TestClockSaysThatItsSourceIsSimulated(t *testing.T) {
 	now := time.UnixMilli(1_700_000_000_000)
 	w := newClockWatch(cat, now)
 	simulated := func(m catalog.Message) bool { return strings.Contains(string(m.Payload), `"sim":true`) }
-	m, _ := w.candle("BTCUSDT", []byte(`{"s":"BTCUSDT","sim":true}`), now)
+	m, _ := w.beat(catalog.PushCandles, []byte("BTCUSDT/1s"), []byte(`{"s":"BTCUSDT","sim":true}`), true, now)
 	if !simulated(m) {
 		t.Errorf("by its candle: %s", m.Payload)
 	}
 	w.feed([]byte(catalog.StatusKey("ETHUSDT", "feed")), []byte(`{"sim":true}`))
-	w.stored("SOLUSDT", []byte(`{"s":"SOLUSDT"}`))
+	w.beat(catalog.PushCandles, []byte("SOLUSDT/1s"), []byte(`{"s":"SOLUSDT"}`), false, now)
 	for _, m := range w.silent(now.Add(time.Minute)) {
-		if got, want := simulated(m), !strings.Contains(m.Topic, "SOLUSDT"); got != want {
+		if got, want := simulated(m), strings.Contains(m.Topic, "BTCUSDT") || strings.Contains(m.Topic, "ETHUSDT"); got != want {
 			t.Errorf("simulated: %t, want %t: %s", got, want, m.Payload)
 		}
 	}
-	if m, _ = w.candle("BTCUSDT", []byte(`{"s":"BTCUSDT"}`), now.Add(time.Hour)); simulated(m) { // now live
+	if m, _ = w.beat(catalog.PushCandles, []byte("BTCUSDT/1s"), []byte(`{"s":"BTCUSDT"}`), true, now.Add(time.Hour)); simulated(m) { // now live
 		t.Errorf("another source: %s", m.Payload)
 	}
 }

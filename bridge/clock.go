@@ -8,7 +8,8 @@ import (
 	"github.com/tickcast/tickcast/market"
 )
 
-// clockLimit is how long a contract's 1s candle may stay away. It comes each second, trades or not, so that its absence means that nothing newer is known.
+// clockLimit is how long a contract's beat may stay away: its 1s candle, or, where 1s is not served, its ticker. It comes each second, trades or not, so that
+// its absence means that nothing newer is known.
 const clockLimit = 3 * time.Second
 
 // clockWatch knows of each contract when its clock last moved, and makes `status/{contract}/clock`, which is the bridge's own. It has no clock of its own.
@@ -22,51 +23,62 @@ type clockWatch struct {
 
 type watched struct {
 	contract *market.Contract
-	seen     time.Time // when the last 1s candle came; or when the watch began
+	beat     string    // the Kafka topic that moves with its clock
+	name     string    // of the beat, for a person
+	seen     time.Time // when the last beat came; or when the watch began
 	moved    bool
 	live     bool
 	told     bool
 	since    time.Time
-	latest   []byte // payload of its newest 1s candle, or of its feed's status while there is none: they know whether the source is simulated
+	latest   []byte // payload of its newest beat, or of its feed's status while there is none: they know whether the source is simulated
 }
 
 func newClockWatch(cat *catalog.Catalog, now time.Time) *clockWatch {
 	w := &clockWatch{cat: cat, byID: map[string]*watched{}, feeds: map[string]*watched{}}
 	for i := range cat.Contracts {
 		c := &cat.Contracts[i]
+		one := &watched{contract: c, seen: now, beat: catalog.PushCandles, name: "1s candle"}
 		if !c.HasPeriod(market.Period1s) {
-			continue
+			one.beat, one.name = catalog.PushTickers, "ticker"
 		}
-		one := &watched{contract: c, seen: now}
 		w.byID[c.ID], w.feeds[catalog.StatusKey(c.ID, "feed")] = one, one
 		w.order = append(w.order, one)
 	}
 	return w
 }
 
-// feed notes a status that says where a contract's market comes from before its first candle does.
+// feed notes a status that says where a contract's market comes from before its first beat does.
 func (w *clockWatch) feed(key, payload []byte) {
 	if one := w.feeds[string(key)]; one != nil && !one.moved {
 		one.latest = payload
 	}
 }
 
-// stored notes a 1s candle from before: it says nothing about now.
-func (w *clockWatch) stored(contract string, payload []byte) {
-	if one := w.byID[contract]; one != nil {
-		one.latest = payload
+// beat notes a record, and returns the status if it is the beat of a contract that was silent. One that is not fresh is from before: it says where the market
+// comes from, and nothing about now.
+func (w *clockWatch) beat(topic string, key, payload []byte, fresh bool, now time.Time) (m catalog.Message, news bool) {
+	var contract string
+	switch topic {
+	case catalog.PushTickers:
+		contract = string(key)
+	case catalog.PushCandles:
+		id, p, err := catalog.ParseCandleKey(key)
+		if err != nil || p != market.Period1s {
+			return m, false
+		}
+		contract = id
 	}
-}
-
-// candle notes that a 1s candle of the contract has come, and returns the status if that is news.
-func (w *clockWatch) candle(contract string, payload []byte, now time.Time) (catalog.Message, bool) {
 	one := w.byID[contract]
-	if one == nil {
-		return catalog.Message{}, false
+	if one == nil || one.beat != topic {
+		return m, false
 	}
-	one.seen, one.moved, one.latest = now, true, payload
+	one.latest = payload
+	if !fresh {
+		return m, false
+	}
+	one.seen, one.moved = now, true
 	if one.live {
-		return catalog.Message{}, false
+		return m, false
 	}
 	one.live, one.told, one.since = true, true, now
 	return w.status(one, now, "live", "the contract's clock moves", market.QualityOK), true
@@ -80,11 +92,11 @@ func (w *clockWatch) silent(now time.Time) []catalog.Message {
 			continue
 		}
 		one.live, one.told, one.since = false, true, one.seen
-		reason := "no 1s candle for 3 s"
+		reason := " for 3 s"
 		if !one.moved {
-			reason = "no 1s candle since the start"
+			reason = " since the start"
 		}
-		ms = append(ms, w.status(one, now, "stale", reason, market.QualityStale))
+		ms = append(ms, w.status(one, now, "stale", "no "+one.name+reason, market.QualityStale))
 	}
 	return ms
 }

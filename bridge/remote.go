@@ -62,11 +62,14 @@ func (c RemoteConfig) password() ([]byte, error) {
 	return []byte(strings.TrimRight(string(b), "\r\n")), nil
 }
 
-// maxFinals bounds the closed candles and statuses that wait for a remote edge. Beyond, the oldest is dropped and counted, and the edge gets its topic's newest instead.
-const maxFinals = 50_000
+// What may wait for a remote edge; beyond, the oldest is dropped and counted. Of closed candles and statuses the edge still gets each topic's newest.
+const (
+	maxFinals = 50_000
+	maxEvents = 10_000
+)
 
 // Remote is an Edge in another process, reached over MQTT 5. It keeps the newest message of each topic, so that after each reconnection the edge gets all of
-// them again; messages carry their version as user property `ver`, and the edge refuses what is older.
+// them again (events only once); messages carry their version as user property `ver`, and the edge refuses what is older.
 type Remote struct {
 	cfg      RemoteConfig
 	password []byte
@@ -78,9 +81,10 @@ type Remote struct {
 	dirty  []string                   // topics whose latest message is to be sent, oldest change first
 	marked map[string]bool
 	finals []catalog.Message
+	events []catalog.Message
 	loaded bool
 
-	// Dropped counts finals that overflowed, Refused messages that the edge did not take.
+	// Dropped counts finals and events that overflowed, Refused messages that the edge did not take.
 	Dropped, Refused atomic.Int64
 }
 
@@ -110,18 +114,27 @@ func (r *Remote) Publish(m catalog.Message) bool {
 	} else if m.Class != catalog.Final || m.Version.T == old.Version.T {
 		return false
 	}
-	if m.Class == catalog.Final {
+	switch m.Class {
+	case catalog.Final:
 		if len(r.finals) >= maxFinals {
 			r.mark(r.finals[0].Topic)
-			r.finals = r.finals[1:]
-			r.Dropped.Add(1)
 		}
-		r.finals = append(r.finals, m)
-	} else {
+		r.finals = r.bounded(r.finals, maxFinals, m)
+	case catalog.Event:
+		r.events = r.bounded(r.events, maxEvents, m)
+	default:
 		r.mark(m.Topic)
 	}
 	r.kick()
 	return true
+}
+
+func (r *Remote) bounded(line []catalog.Message, most int, m catalog.Message) []catalog.Message {
+	if len(line) >= most {
+		line = line[1:]
+		r.Dropped.Add(1)
+	}
+	return append(line, m)
 }
 
 // supersedes says whether an edge that holds old as a topic's value would hold m instead: of closed candles it holds that of the greatest t, whatever its epoch.
@@ -218,8 +231,10 @@ func (r *Remote) isLoaded() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.lo
 func (r *Remote) remarkAll() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for topic := range r.latest {
-		r.mark(topic)
+	for topic, m := range r.latest {
+		if m.Class != catalog.Event {
+			r.mark(topic)
+		}
 	}
 }
 
@@ -230,7 +245,7 @@ func (r *Remote) drain(ctx context.Context, cm *autopaho.ConnectionManager) erro
 		if !ok {
 			return nil
 		}
-		p := &paho.Publish{Topic: m.Topic, QoS: 0, Retain: true, Payload: m.Payload,
+		p := &paho.Publish{Topic: m.Topic, QoS: 0, Retain: m.Class != catalog.Event, Payload: m.Payload,
 			Properties: &paho.PublishProperties{User: paho.UserProperties{{Key: catalog.VersionName, Value: m.Version.String()}}}}
 		if m.Class == catalog.Final {
 			p.QoS = 1
@@ -256,6 +271,11 @@ func (r *Remote) next() (catalog.Message, bool) {
 		r.finals = r.finals[1:]
 		return m, true
 	}
+	if len(r.events) > 0 {
+		m := r.events[0]
+		r.events = r.events[1:]
+		return m, true
+	}
 	if len(r.dirty) > 0 {
 		topic := r.dirty[0]
 		r.dirty = r.dirty[1:]
@@ -269,9 +289,12 @@ func (r *Remote) next() (catalog.Message, bool) {
 func (r *Remote) again(m catalog.Message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if m.Class == catalog.Final {
+	switch m.Class {
+	case catalog.Final:
 		r.finals = append([]catalog.Message{m}, r.finals...)
-	} else {
+	case catalog.Event:
+		r.events = append([]catalog.Message{m}, r.events...)
+	default:
 		r.mark(m.Topic)
 	}
 }

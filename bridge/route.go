@@ -21,17 +21,21 @@ func newRouter(cat *catalog.Catalog) *router {
 	return &router{cat: cat, topics: map[string]map[string]string{}}
 }
 
-// message returns what a record means for clients. The slices stay the record's own.
-func (r *router) message(rec *kafka.Record) (catalog.Message, error) {
+// message returns what a record means for clients; forwards is false if its kind is not for them. The slices stay the record's own.
+func (r *router) message(rec *kafka.Record) (m catalog.Message, forwards bool, err error) {
+	mapping := r.cat.Topic(rec.Topic).MQTT
+	if !mapping.Forwards(rec.Header(catalog.KindName)) {
+		return m, false, nil
+	}
 	v, err := market.ParseVersion(rec.Header(catalog.VersionName))
 	if err != nil {
-		return catalog.Message{}, fmt.Errorf("header ver: %w", err)
+		return m, true, fmt.Errorf("header ver: %w", err)
 	}
 	known := r.topics[rec.Topic]
 	topic, ok := known[string(rec.Key)]
 	if !ok {
 		if topic, err = r.cat.MQTTTopic(rec.Topic, rec.Key); err != nil {
-			return catalog.Message{}, err
+			return m, true, err
 		}
 		if known == nil {
 			known = map[string]string{}
@@ -41,5 +45,5 @@ func (r *router) message(rec *kafka.Record) (catalog.Message, error) {
 			known[string(rec.Key)] = topic
 		}
 	}
-	return catalog.Message{Topic: topic, Class: r.cat.Topic(rec.Topic).MQTT.Class, Version: v, Payload: rec.Value}, nil
+	return catalog.Message{Topic: topic, Class: mapping.Class, Version: v, Payload: rec.Value}, true, nil
 }

@@ -12,14 +12,20 @@ import (
 // Names of Kafka topics. Load refuses a catalogue that lacks one of them.
 const (
 	MarketTrades     = "market.trades"
+	MarketBooks      = "market.books"
 	MarketQuarantine = "market.quarantine"
 	MarketLate       = "market.late"
 	PushCandles      = "push.candles"
 	PushClosed       = "push.closed"
+	PushTickers      = "push.tickers"
+	PushBBO          = "push.bbo"
+	PushBooks        = "push.books"
 	PushStatus       = "push.status"
 	PushRounds       = "push.rounds"
 	LedgerCandles    = "ledger.candles"
 )
+
+var names = []string{MarketTrades, MarketBooks, MarketQuarantine, MarketLate, PushCandles, PushClosed, PushTickers, PushBBO, PushBooks, PushStatus, PushRounds, LedgerCandles}
 
 // Form is one of the two ways to run the same roles.
 type Form string
@@ -61,6 +67,7 @@ type Mapping struct {
 	Class  Class
 	QoS    byte
 	Retain bool
+	Kinds  []string // only records whose header `kind` is one of these reach clients; empty: all
 
 	topic template
 }
@@ -114,6 +121,11 @@ func (c *Catalog) Lookup(mqttTopic string) *Topic {
 	return nil
 }
 
+// Forwards says whether records of this kind reach clients.
+func (m *Mapping) Forwards(kind []byte) bool {
+	return len(m.Kinds) == 0 || slices.Contains(m.Kinds, string(kind))
+}
+
 // ClassOf returns the class of an MQTT topic; false if it is no market topic of the catalogue.
 func (c *Catalog) ClassOf(mqttTopic string) (Class, bool) {
 	if t := c.Lookup(mqttTopic); t != nil {
@@ -144,6 +156,17 @@ func ParseCandleKey(key []byte) (contract string, p market.Period, err error) {
 // LedgerKey is the key of ledger.candles.
 func LedgerKey(contract string, p market.Period, openMs int64) string {
 	return CandleKey(contract, p) + "/" + strconv.FormatInt(openMs, 10)
+}
+
+// TickerKey is the key of push.tickers.
+func TickerKey(contract string) string { return contract }
+
+// BBOKey is the key of push.bbo.
+func BBOKey(contract string) string { return contract }
+
+// BookKey is the key of push.books.
+func BookKey(contract string, resolution market.Unit) string {
+	return contract + "/" + resolution.String()
 }
 
 // StatusKey is the key of push.status.

@@ -50,6 +50,10 @@ func TestShippedCatalogueMapsKeysToTopics(t *testing.T) {
 		for _, tc := range []struct{ kafka, key, mqtt string }{
 			{PushCandles, CandleKey("BTCUSDT", market.Period1m), "candle/1m/BTCUSDT"},
 			{PushClosed, CandleKey("BTC-PERP", market.Period1M), "candle/1M/BTC-PERP/closed"},
+			{PushTickers, TickerKey("BTCUSDT"), "ticker/BTCUSDT"},
+			{PushBBO, BBOKey("BTCUSDT"), "bbo/BTCUSDT"},
+			{PushBooks, BookKey("BTCUSDT", market.Unit{Scale: 2, Size: 1}), "orderbook/0.01/BTCUSDT"},
+			{MarketTrades, "BTCUSDT", "trade/BTCUSDT"},
 			{PushStatus, StatusKey("binance", "source"), "status/binance/source"},
 		} {
 			got, err := c.MQTTTopic(tc.kafka, []byte(tc.key))
@@ -68,8 +72,8 @@ func TestShippedCatalogueMapsKeysToTopics(t *testing.T) {
 		if got := c.StatusTopic("BTCUSDT", "clock"); got != "status/BTCUSDT/clock" {
 			t.Errorf("status topic %q", got)
 		}
-		for topic, want := range map[string]bool{"candle/1m/X": true, "candle/1m/X/closed": true, "candle/1m": false, "trade/X": false, "$SYS/x/y": false, "candle/+/X": false} {
-			if _, ok := c.ClassOf(topic); ok != want {
+		for topic, want := range map[string]bool{"candle/1m/X": true, "candle/1m/X/closed": true, "candle/1m": false, "trade/X": true, "trade/X/Y": false, "$SYS/x/y": false, "candle/+/X": false} {
+			if class, ok := c.ClassOf(topic); ok != want || ok && (class == Event) != (topic == "trade/X") {
 				t.Errorf("%s in the catalogue: %v, want %v", topic, ok, want)
 			}
 		}

@@ -21,10 +21,11 @@ type topicEntry struct {
 	topicShape `yaml:",inline"`
 	Embedded   *topicShape `yaml:"embedded"`
 	MQTT       *struct {
-		Topic  string `yaml:"topic"`
-		Class  string `yaml:"class"`
-		QoS    byte   `yaml:"qos"`
-		Retain bool   `yaml:"retain"`
+		Topic  string   `yaml:"topic"`
+		Class  string   `yaml:"class"`
+		QoS    byte     `yaml:"qos"`
+		Retain bool     `yaml:"retain"`
+		Kinds  []string `yaml:"kinds"`
 	} `yaml:"mqtt"`
 }
 
@@ -118,7 +119,7 @@ func (c *Catalog) addTopics(f topicsFile) error {
 		}
 		c.byName[t.Name] = t
 	}
-	for _, name := range []string{MarketTrades, MarketQuarantine, MarketLate, PushCandles, PushClosed, PushStatus, PushRounds, LedgerCandles} {
+	for _, name := range names {
 		if !seen[name] {
 			return fmt.Errorf("topic %s: is missing", name)
 		}
@@ -154,7 +155,7 @@ func (e *topicEntry) topic(form Form) (Topic, error) {
 	if e.MQTT == nil {
 		return t, nil
 	}
-	m := &Mapping{QoS: e.MQTT.QoS, Retain: e.MQTT.Retain}
+	m := &Mapping{QoS: e.MQTT.QoS, Retain: e.MQTT.Retain, Kinds: e.MQTT.Kinds}
 	if m.topic, err = parseTemplate(e.MQTT.Topic); err != nil {
 		return t, fmt.Errorf("mqtt.topic: %w", err)
 	}
@@ -173,6 +174,9 @@ func (e *topicEntry) topic(form Form) (Topic, error) {
 	m.Class = Class(class)
 	if m.QoS > 1 || (m.QoS == 1) != (m.Class == Final) {
 		return t, fmt.Errorf("mqtt.qos: %d does not go with class %s: final is 1, the others are 0", m.QoS, m.Class)
+	}
+	if m.Retain == (m.Class == Event) {
+		return t, fmt.Errorf("mqtt.retain: %t does not go with class %s: an event is never retained, the others are", m.Retain, m.Class)
 	}
 	t.MQTT = m
 	return t, nil

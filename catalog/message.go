@@ -10,6 +10,9 @@ type Message struct {
 	Payload []byte // empty: the retained value is cleared
 }
 
+// KindName is the Kafka header with what a record is: trade, clock, candle, ….
+const KindName = "kind"
+
 // How a bridge talks to an edge in another process, over MQTT 5.
 const (
 	// VersionName is the Kafka header with a record's version (24 bytes), and the MQTT 5 user property with the same as 48 hexadecimal digits.

@@ -13,22 +13,17 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tickcast/tickcast/compute/candle"
+	"github.com/tickcast/tickcast/kafka"
 )
 
-// checkpointMagic begins a checkpoint file; its number is that of the file's form. After it: the state's version, the places, the machines, and at the end a
-// CRC-32C over all before it.
-const checkpointMagic = "tickcast compute checkpoint 1\n"
+// checkpointMagic begins a checkpoint file; its number is that of the file's form. After it, for each log: its topic, the state's version, the places, the
+// machines; and at the end a CRC-32C over all before it.
+const checkpointMagic = "tickcast compute checkpoint 2\n"
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-type checkpoint struct {
-	places   []place
-	machines map[string]*candle.Machine
-}
-
 // loadCheckpoint reads the file; nil, with a reason in the log, if there is none that can be used.
-func (w *worker) loadCheckpoint(partitions int) *checkpoint {
+func (w *worker) loadCheckpoint(ranges [][]kafka.Range) []*inputLog {
 	if w.cfg.Checkpoint == "" {
 		return nil
 	}
@@ -38,22 +33,24 @@ func (w *worker) loadCheckpoint(partitions int) *checkpoint {
 		w.log.Info("no checkpoint: the log is read from its start", "file", w.cfg.Checkpoint)
 		return nil
 	}
-	var cp *checkpoint
+	var logs []*inputLog
 	if err == nil {
-		cp, err = w.decodeCheckpoint(b)
+		logs, err = w.decodeCheckpoint(b)
 	}
-	if err == nil && len(cp.places) != partitions {
-		err = fmt.Errorf("it has %d partitions, the topic has %d", len(cp.places), partitions)
+	for i, l := range logs {
+		if err == nil && len(l.places) != len(ranges[i]) {
+			err = fmt.Errorf("%s has %d partitions in it, but %d in Kafka", l.log, len(l.places), len(ranges[i]))
+		}
 	}
 	if err != nil {
 		w.log.Warn("checkpoint cannot be used: the log is read from its start", "file", w.cfg.Checkpoint, "error", err)
 		return nil
 	}
-	w.log.Info("checkpoint loaded", "file", w.cfg.Checkpoint, "bytes", len(b), "contracts", len(cp.machines), "took", time.Since(begun).Round(time.Millisecond))
-	return cp
+	w.log.Info("checkpoint loaded", "file", w.cfg.Checkpoint, "bytes", len(b), "took", time.Since(begun).Round(time.Millisecond))
+	return logs
 }
 
-func (w *worker) decodeCheckpoint(b []byte) (*checkpoint, error) {
+func (w *worker) decodeCheckpoint(b []byte) ([]*inputLog, error) {
 	rest, ok := bytes.CutPrefix(b, []byte(checkpointMagic))
 	if !ok {
 		return nil, fmt.Errorf("it is of another version, or no checkpoint: begins with %.40q", b)
@@ -66,28 +63,42 @@ func (w *worker) decodeCheckpoint(b []byte) (*checkpoint, error) {
 		return nil, errors.New("its checksum does not match: it is damaged or cut off")
 	}
 	r := fields{b: body}
-	if v := r.uint(); v != candle.StateVersion {
-		return nil, fmt.Errorf("its state is of version %d, want %d", v, candle.StateVersion)
+	var logs []*inputLog
+	for i := range products {
+		l := &inputLog{product: &products[i], machines: map[string]machine{}}
+		if err := w.decodeLog(&r, l); err != nil {
+			return nil, err
+		}
+		logs = append(logs, l)
 	}
-	cp := &checkpoint{machines: map[string]*candle.Machine{}}
-	for range min(r.uint(), uint64(len(body))) {
-		cp.places = append(cp.places, place{next: int64(r.uint()), sum: uint32(r.uint())})
+	if len(r.b) > 0 {
+		return nil, fmt.Errorf("%d bytes too many", len(r.b))
+	}
+	return logs, nil
+}
+
+func (w *worker) decodeLog(r *fields, l *inputLog) error {
+	if topic := r.text(); r.err == nil && topic != l.log {
+		return fmt.Errorf("it has log %.40q, want %s", topic, l.log)
+	}
+	if v := r.uint(); r.err == nil && v != l.stateVersion {
+		return fmt.Errorf("%s: its state is of version %d, want %d", l.log, v, l.stateVersion)
+	}
+	for range min(r.uint(), uint64(len(r.b))) {
+		l.places = append(l.places, place{next: int64(r.uint()), sum: uint32(r.uint())})
 	}
 	for range min(r.uint(), maxContracts) {
 		id := r.text()
 		if r.err != nil {
 			break
 		}
-		m := candle.New(id, w.startMs, w.emit)
+		m := l.core(id, w.startMs, w.emit)
 		if r.b, r.err = m.LoadState(r.b); r.err != nil {
-			return nil, fmt.Errorf("contract %s: %w", id, r.err)
+			return fmt.Errorf("%s: contract %s: %w", l.log, id, r.err)
 		}
-		cp.machines[id] = m
+		l.machines[id] = m
 	}
-	if r.err == nil && len(r.b) > 0 {
-		r.err = fmt.Errorf("%d bytes too many", len(r.b))
-	}
-	return cp, r.err
+	return r.err
 }
 
 // checkpointIfDue captures the state between two records, waits for the outputs before it, and hands it over to be written.
@@ -116,7 +127,7 @@ func (w *worker) checkpointIfDue(now time.Time) {
 
 // lastCheckpoint saves the state at the end of the work.
 func (w *worker) lastCheckpoint() error {
-	if w.cfg.Checkpoint == "" || w.places == nil {
+	if w.cfg.Checkpoint == "" || w.logs == nil {
 		return nil
 	}
 	if !w.flush("last checkpoint") {
@@ -128,18 +139,26 @@ func (w *worker) lastCheckpoint() error {
 
 // state is the whole checkpoint in pieces that do not change any more.
 func (w *worker) state() [][]byte {
-	head := binary.AppendUvarint([]byte(checkpointMagic), candle.StateVersion)
-	head = binary.AppendUvarint(head, uint64(len(w.places)))
-	for _, p := range w.places {
-		head = binary.AppendUvarint(head, uint64(p.next))
-		head = binary.AppendUvarint(head, uint64(p.sum))
-	}
-	pieces := [][]byte{binary.AppendUvarint(head, uint64(len(w.machines)))}
-	for _, id := range slices.Sorted(maps.Keys(w.machines)) {
-		pieces = append(pieces, append(binary.AppendUvarint(nil, uint64(len(id))), id...))
-		pieces = w.machines[id].SaveState(pieces)
+	pieces := [][]byte{[]byte(checkpointMagic)}
+	for _, l := range w.logs {
+		head := appendText(nil, l.log)
+		head = binary.AppendUvarint(head, l.stateVersion)
+		head = binary.AppendUvarint(head, uint64(len(l.places)))
+		for _, p := range l.places {
+			head = binary.AppendUvarint(head, uint64(p.next))
+			head = binary.AppendUvarint(head, uint64(p.sum))
+		}
+		pieces = append(pieces, binary.AppendUvarint(head, uint64(len(l.machines))))
+		for _, id := range slices.Sorted(maps.Keys(l.machines)) {
+			pieces = append(pieces, appendText(nil, id))
+			pieces = l.machines[id].SaveState(pieces)
+		}
 	}
 	return pieces
+}
+
+func appendText(dst []byte, s string) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 }
 
 // save puts the pieces into the checkpoint's file: written beside it, on disk, then renamed. A failure costs work after a crash, not correctness.

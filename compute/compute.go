@@ -1,4 +1,5 @@
-// Package compute turns the log of trades into candles: one loop around the pure core of package candle, Kafka in, Kafka out. Flink (flink-sql/) does the same
+// Package compute turns the logs of trades and books into products: one loop around pure cores, Kafka in, Kafka out. Which core reads which log, and what it
+// writes, is a table (products). Flink (flink-sql/) does the same
 // from the same specification in the other form.
 //
 // Nothing is lost by kill -9: outputs are acknowledged before the checkpoint that is behind them is put in place, and what is written twice has the same version.
@@ -14,7 +15,6 @@ import (
 	"time"
 
 	"github.com/tickcast/tickcast/catalog"
-	"github.com/tickcast/tickcast/compute/candle"
 	"github.com/tickcast/tickcast/kafka"
 )
 
@@ -47,8 +47,8 @@ func New(cfg Config, cat *catalog.Catalog, log *slog.Logger) (*Compute, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	if t := cat.Topic(catalog.PushCandles); cat.Form == catalog.Embedded && cfg.RoundEvery == 0 && t.RetentionMs < 3000 {
-		return nil, fmt.Errorf("round_every: must be set, %s has no retention of some seconds to take a third of", t.Name)
+	if r := newRounds(cat, cfg.RoundEvery.D()); cat.Form == catalog.Embedded && r.every < time.Second {
+		return nil, fmt.Errorf("round_every: must be set, %s is no retention to take a third of", 3*r.every)
 	}
 	return &Compute{cfg: cfg, cat: cat, log: log}, nil
 }
@@ -91,7 +91,7 @@ func (c *Compute) Run(ctx context.Context) error {
 			cancel(err)
 		}
 	})
-	w := &worker{Compute: c, reader: reader, producer: producer, writing: writing, startMs: startMs, machines: map[string]*candle.Machine{}}
+	w := &worker{Compute: c, reader: reader, producer: producer, writing: writing, startMs: startMs}
 	err = w.work(ctx)
 	if w.saving != nil { // before the last one, which must not be overtaken
 		<-w.saving

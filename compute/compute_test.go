@@ -59,8 +59,13 @@ func newBench(t *testing.T) *bench {
 
 func (b *bench) write(records ...market.Record) {
 	b.t.Helper()
+	b.writeTo(catalog.MarketTrades, records...)
+}
+
+func (b *bench) writeTo(topic string, records ...market.Record) {
+	b.t.Helper()
 	for i := range records {
-		if err := b.prod.Produce(b.t.Context(), catalog.MarketTrades, []byte(records[i].Contract), records[i].AppendJSON(nil)); err != nil {
+		if err := b.prod.Produce(b.t.Context(), topic, []byte(records[i].Contract), records[i].AppendJSON(nil)); err != nil {
 			b.t.Fatal(err)
 		}
 	}
@@ -89,8 +94,27 @@ func (b *bench) run() (c *Compute, stop func() string) {
 	}
 }
 
-// read returns all records of a topic, by key and version, and fails if one version came with two values.
-func (b *bench) read(topic string) map[string]string {
+// newest returns the value of the greatest version of each key of a topic.
+func (b *bench) newest(topic string) map[string]string {
+	b.t.Helper()
+	values, versions := map[string]string{}, map[string]market.Version{}
+	b.each(topic, func(rec *kafka.Record) {
+		v, err := market.ParseVersion(rec.Header(catalog.VersionName))
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if had, ok := versions[string(rec.Key)]; !ok || had.Less(v) {
+			values[string(rec.Key)], versions[string(rec.Key)] = string(rec.Value), v
+		}
+		if rec.Value != nil && len(rec.Value) == 0 {
+			b.t.Errorf("%s %s: an empty value where null clears", topic, rec.Key)
+		}
+	})
+	return values
+}
+
+// each reads a topic from its start to its end.
+func (b *bench) each(topic string, do func(*kafka.Record)) {
 	b.t.Helper()
 	r, err := kafka.NewReader(b.cfg.Kafka, kafka.ReaderOptions{Name: "test"}, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
@@ -110,20 +134,28 @@ func (b *bench) read(topic string) map[string]string {
 	if err := r.Assign(ps); err != nil {
 		b.t.Fatal(err)
 	}
-	got := map[string]string{}
 	for ; n > 0; n-- {
 		rec, err := r.Poll(10 * time.Second)
 		if err != nil || rec == nil {
 			b.t.Fatalf("read %s: %v %v", topic, rec, err)
 		}
-		v, _ := market.ParseVersion(rec.Header("ver"))
+		do(rec)
+	}
+}
+
+// read returns all records of a topic, by key and version, and fails if one version came with two values.
+func (b *bench) read(topic string) map[string]string {
+	b.t.Helper()
+	got := map[string]string{}
+	b.each(topic, func(rec *kafka.Record) {
+		v, _ := market.ParseVersion(rec.Header(catalog.VersionName))
 		id := fmt.Sprintf("%s %d.%d.%d", rec.Key, v.Epoch, v.T, v.Seq)
 		value := withoutComputeTime(string(rec.Value))
 		if had, ok := got[id]; ok && had != value {
 			b.t.Errorf("%s: version %s came as\n%s\nand as\n%s", topic, id, had, value)
 		}
 		got[id] = value
-	}
+	})
 	return got
 }
 

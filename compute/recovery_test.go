@@ -12,6 +12,7 @@ import (
 
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/compute/candle"
+	"github.com/tickcast/tickcast/compute/core"
 	"github.com/tickcast/tickcast/configs"
 	"github.com/tickcast/tickcast/market"
 )
@@ -36,14 +37,14 @@ func ledgerOf(t *testing.T, records []market.Record) map[string]string {
 		r := &records[i]
 		m := machines[r.Contract]
 		if m == nil {
-			m = candle.New(r.Contract, 0, func(o *candle.Output) {
+			m = candle.New(r.Contract, 0, func(o *core.Output) {
 				if o.Topic == candle.Ledger {
 					ledger[fmt.Sprintf("%s %d.%d.%d", o.Key, o.Version.Epoch, o.Version.T, o.Version.Seq)] = string(o.Value)
 				}
 			})
 			machines[r.Contract] = m
 		}
-		if _, err := m.Apply(&candle.Input{Record: r}); err != nil {
+		if _, err := m.Apply(&core.Input{Record: r}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -2,20 +2,18 @@ package compute
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"hash/crc32"
-	"maps"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/tickcast/tickcast/catalog"
-	"github.com/tickcast/tickcast/compute/candle"
+	"github.com/tickcast/tickcast/compute/core"
 	"github.com/tickcast/tickcast/kafka"
 	"github.com/tickcast/tickcast/market"
 )
 
-// maxContracts bounds what a broken log can make us keep.
+// maxContracts bounds, per log, what a broken log can make us keep.
 const maxContracts = 10_000
 
 // place is where reading stands in one partition.
@@ -23,6 +21,13 @@ type place struct {
 	next int64  // offset of the next record
 	sum  uint32 // checksum of the record before it: a log that began anew has another one there
 	end  int64  // offset to reach until the partition is caught up
+}
+
+// inputLog is one log with the machines of its contracts.
+type inputLog struct {
+	*product
+	places   []place
+	machines map[string]machine
 }
 
 // worker is the state of one Run; it belongs to one goroutine.
@@ -33,19 +38,19 @@ type worker struct {
 	writing  context.Context
 	startMs  int64
 
-	machines map[string]*candle.Machine
-	places   []place
+	logs     []*inputLog
 	behind   int // partitions that have not reached the end seen at the start
 	decoder  market.Decoder
 	record   market.Record
-	input    candle.Input
+	input    core.Input
 	headers  [2]kafka.Header
 	writeErr error
 
-	nextRound, nextCheckpoint time.Time
-	saving                    chan struct{} // closed when the checkpoint on its way is on disk
-	warnedAt                  time.Time
-	warned                    int // since warnedAt
+	rounds         rounds
+	nextCheckpoint time.Time
+	saving         chan struct{} // closed when the checkpoint on its way is on disk
+	warnedAt       time.Time
+	warned         int // since warnedAt
 }
 
 func (w *worker) work(ctx context.Context) error {
@@ -56,7 +61,7 @@ func (w *worker) work(ctx context.Context) error {
 	for ctx.Err() == nil {
 		if !caughtUp && w.behind == 0 {
 			caughtUp = true
-			w.log.Info("compute has caught up", "contracts", len(w.machines), "records", w.done.records.Load(), "took", time.Since(time.UnixMilli(w.startMs)).Round(time.Millisecond))
+			w.log.Info("compute has caught up", "logs", w.contracts(), "records", w.done.records.Load(), "took", time.Since(time.UnixMilli(w.startMs)).Round(time.Millisecond))
 		}
 		if w.behind == 0 {
 			if err := w.roundIfDue(time.Now()); err != nil {
@@ -81,79 +86,108 @@ func (w *worker) work(ctx context.Context) error {
 	return nil
 }
 
+// contracts counts the machines of each log, for a person.
+func (w *worker) contracts() string {
+	var s []string
+	for _, l := range w.logs {
+		s = append(s, fmt.Sprintf("%s: %d contracts", l.log, len(l.machines)))
+	}
+	return strings.Join(s, ", ")
+}
+
 // begin loads the checkpoint and assigns all partitions.
 func (w *worker) begin() error {
-	topic := catalog.MarketTrades
-	ranges, err := w.reader.Ranges(topic)
-	if err != nil {
-		return err
-	}
 	now := time.Now()
 	w.nextCheckpoint = now.Add(w.cfg.CheckpointEvery.D())
-	w.places = make([]place, len(ranges))
-	if cp := w.loadCheckpoint(len(ranges)); cp != nil {
-		if why, err := w.refuse(cp, ranges); err != nil {
+	w.rounds = newRounds(w.cat, w.cfg.RoundEvery.D())
+	ranges := make([][]kafka.Range, len(products))
+	for i := range products {
+		var err error
+		if ranges[i], err = w.reader.Ranges(products[i].log); err != nil {
 			return err
-		} else if why != "" {
-			w.log.Warn("checkpoint does not fit the log, which is read from its start", "file", w.cfg.Checkpoint, "reason", why)
-		} else {
-			w.places, w.machines = cp.places, cp.machines
 		}
 	}
-	ps := make([]kafka.Position, len(ranges))
-	for i, r := range ranges {
-		pl := &w.places[i]
-		pl.next, pl.end = max(pl.next, r.Low), r.High
-		if pl.next < pl.end {
-			w.behind++
+	logs := w.loadCheckpoint(ranges)
+	if logs != nil {
+		why, err := w.refuse(logs, ranges)
+		if err != nil {
+			return err
 		}
-		ps[i] = kafka.Position{Topic: topic, Partition: int32(i), Offset: pl.next}
+		if why != "" {
+			w.log.Warn("checkpoint does not fit the log, which is read from its start", "file", w.cfg.Checkpoint, "reason", why)
+			logs = nil
+		}
+	}
+	if logs == nil {
+		for i := range products {
+			logs = append(logs, &inputLog{product: &products[i], places: make([]place, len(ranges[i])), machines: map[string]machine{}})
+		}
+	}
+	w.logs = logs
+	var ps []kafka.Position
+	for i, l := range w.logs {
+		for n, r := range ranges[i] {
+			pl := &l.places[n]
+			pl.next, pl.end = max(pl.next, r.Low), r.High
+			if pl.next < pl.end {
+				w.behind++
+			}
+			ps = append(ps, kafka.Position{Topic: l.log, Partition: int32(n), Offset: pl.next})
+		}
 	}
 	return w.reader.Assign(ps)
 }
 
-// refuse says why a checkpoint cannot be continued on the log that is there; empty if it can.
-func (w *worker) refuse(cp *checkpoint, ranges []kafka.Range) (string, error) {
-	var check []kafka.Position
-	for i, r := range ranges {
-		next := cp.places[i].next
-		switch {
-		case next > r.High:
-			return fmt.Sprintf("partition %d ends at offset %d, the checkpoint is at %d", i, r.High, next), nil
-		case next < r.Low: // the cores see it in the sequence numbers, and say degraded
-			w.log.Warn("records between the checkpoint and the log's start are gone", "partition", i, "from", next, "to", r.Low)
-		case next > r.Low:
-			check = append(check, kafka.Position{Topic: catalog.MarketTrades, Partition: int32(i), Offset: next - 1})
-		}
-	}
-	for _, p := range check { // one by one: a partition with many records would hold the others up
-		if err := w.reader.Assign([]kafka.Position{p}); err != nil {
-			return "", err
-		}
-		rec, err := w.reader.Poll(kafka.ConnectTimeout)
-		if err != nil {
-			return "", err
-		}
-		if rec == nil {
-			return "", fmt.Errorf("read Kafka topic %s partition %d at offset %d: no answer within %s", p.Topic, p.Partition, p.Offset, kafka.ConnectTimeout)
-		}
-		if rec.Partition != p.Partition || rec.Offset != p.Offset || sum(rec) != cp.places[p.Partition].sum {
-			return fmt.Sprintf("partition %d has another record at offset %d", p.Partition, p.Offset), nil
+// refuse says why a checkpoint cannot be continued on the logs that are there; empty if it can.
+func (w *worker) refuse(logs []*inputLog, ranges [][]kafka.Range) (string, error) {
+	for i, l := range logs {
+		for n, r := range ranges[i] {
+			at := l.places[n]
+			switch {
+			case at.next > r.High:
+				return fmt.Sprintf("%s partition %d ends at offset %d, the checkpoint is at %d", l.log, n, r.High, at.next), nil
+			case at.next < r.Low: // the cores see it in the sequence numbers, and say degraded
+				w.log.Warn("records between the checkpoint and the log's start are gone", "topic", l.log, "partition", n, "from", at.next, "to", r.Low)
+			case at.next > r.Low:
+				same, err := w.holds(kafka.Position{Topic: l.log, Partition: int32(n), Offset: at.next - 1}, at.sum)
+				if err != nil {
+					return "", err
+				}
+				if !same {
+					return fmt.Sprintf("%s partition %d has another record at offset %d", l.log, n, at.next-1), nil
+				}
+			}
 		}
 	}
 	return "", nil
+}
+
+// holds says whether the record at a place has this checksum. One place at a time: a partition with many records would hold the others up.
+func (w *worker) holds(p kafka.Position, want uint32) (bool, error) {
+	if err := w.reader.Assign([]kafka.Position{p}); err != nil {
+		return false, err
+	}
+	rec, err := w.reader.Poll(kafka.ConnectTimeout)
+	if err != nil {
+		return false, err
+	}
+	if rec == nil {
+		return false, fmt.Errorf("read Kafka topic %s partition %d at offset %d: no answer within %s", p.Topic, p.Partition, p.Offset, kafka.ConnectTimeout)
+	}
+	return rec.Topic == p.Topic && rec.Partition == p.Partition && rec.Offset == p.Offset && sum(rec) == want, nil
 }
 
 func sum(rec *kafka.Record) uint32 { return crc32.Checksum(rec.Value, castagnoli) }
 
 // take computes one record.
 func (w *worker) take(rec *kafka.Record, now time.Time) error {
-	pl := &w.places[rec.Partition]
+	l := w.logOf(rec.Topic)
+	pl := &l.places[rec.Partition]
 	if rec.Offset < pl.next {
 		return fmt.Errorf("%s partition %d went back from offset %d to %d: the log was made anew, and this state is of another one", rec.Topic, rec.Partition, pl.next, rec.Offset)
 	}
 	w.done.records.Add(1)
-	err := w.apply(rec, now)
+	err := w.apply(l, rec, now)
 	if w.writeErr != nil {
 		return w.writeErr // the record's outputs are not complete: nothing may be saved
 	}
@@ -168,7 +202,17 @@ func (w *worker) take(rec *kafka.Record, now time.Time) error {
 	return nil
 }
 
-func (w *worker) apply(rec *kafka.Record, now time.Time) error {
+// logOf finds the log by its topic, of which there are few.
+func (w *worker) logOf(topic string) *inputLog {
+	for _, l := range w.logs {
+		if l.log == topic {
+			return l
+		}
+	}
+	panic("compute: record of topic " + topic + ", which was not assigned")
+}
+
+func (w *worker) apply(l *inputLog, rec *kafka.Record, now time.Time) error {
 	r := &w.record
 	if err := w.decoder.Decode(rec.Value, r); err != nil {
 		return err
@@ -176,27 +220,26 @@ func (w *worker) apply(rec *kafka.Record, now time.Time) error {
 	if string(rec.Key) != r.Contract {
 		return fmt.Errorf("key %.40q is not the record's contract %s", rec.Key, r.Contract)
 	}
-	m := w.machines[r.Contract]
+	m := l.machines[r.Contract]
 	if m == nil {
-		if len(w.machines) >= maxContracts {
+		if len(l.machines) >= maxContracts {
 			return fmt.Errorf("contract %s is one too many, at most %d are kept", r.Contract, maxContracts)
 		}
-		m = candle.New(r.Contract, w.startMs, w.emit)
-		w.machines[r.Contract] = m
+		m = l.core(r.Contract, w.startMs, w.emit)
+		l.machines[r.Contract] = m
 	}
 	nowMs := now.UnixMilli()
-	w.input = candle.Input{Record: r, Value: rec.Value, AppendMs: rec.TimestampMs, ComputeMs: nowMs, Thin: nowMs-rec.TimestampMs > thinAfter}
+	w.input = core.Input{Record: r, Value: rec.Value, AppendMs: rec.TimestampMs, ComputeMs: nowMs, Thin: nowMs-rec.TimestampMs > thinAfter}
 	verdict, err := m.Apply(&w.input)
-	if n := m.Missing; n > 0 {
-		m.Missing = 0
+	if n := m.TakeMissing(); n > 0 {
 		w.done.missing.Add(n)
 		if w.mayWarn(now) {
-			w.log.Warn("records are missing in the log, candles say degraded", "contract", r.Contract, "records", n, "before_seq", r.Seq, "partition", rec.Partition, "offset", rec.Offset)
+			w.log.Warn("records are missing in the log; what is computed from it says so", "topic", rec.Topic, "contract", r.Contract, "records", n, "before_seq", r.Seq, "partition", rec.Partition, "offset", rec.Offset)
 		}
 	}
 	switch verdict {
-	case candle.Applied, candle.Invalid: // the error says it
-	case candle.Late:
+	case core.Applied, core.Invalid: // the error says it
+	case core.Late:
 		w.done.late.Add(1)
 	default:
 		w.done.dropped.Add(1)
@@ -205,12 +248,13 @@ func (w *worker) apply(rec *kafka.Record, now time.Time) error {
 }
 
 // emit writes one output record. The first error stops the work.
-func (w *worker) emit(o *candle.Output) {
+func (w *worker) emit(o *core.Output) {
 	if w.writeErr != nil {
 		return
 	}
-	w.headers = [2]kafka.Header{{Key: catalog.VersionName, Value: o.Ver}, {Key: "kind", Value: []byte(o.Kind)}}
-	w.writeErr = w.producer.Produce(w.writing, o.Topic.Name(), o.Key, o.Value, w.headers[:]...)
+	w.headers = [2]kafka.Header{{Key: catalog.VersionName, Value: o.Ver}, {Key: catalog.KindName, Value: []byte(o.Kind)}}
+	w.writeErr = w.producer.Produce(w.writing, o.Topic, o.Key, o.Value, w.headers[:]...)
+	w.rounds.count(o)
 	w.done.outputs.Add(1)
 }
 
@@ -230,56 +274,6 @@ func (w *worker) mayWarn(now time.Time) bool {
 	}
 	w.warned++
 	return w.warned <= perSecond
-}
-
-// roundEvery is how often every key's full state is written; 0: never, the topics are compacted.
-func (w *worker) roundEvery() time.Duration {
-	if w.cat.Form != catalog.Embedded {
-		return 0
-	}
-	if d := w.cfg.RoundEvery.D(); d != 0 {
-		return d
-	}
-	return time.Duration(w.cat.Topic(catalog.PushCandles).RetentionMs/3) * time.Millisecond
-}
-
-// roundIfDue writes the full state of every key, and then where a reader finds it, to push.rounds.
-func (w *worker) roundIfDue(now time.Time) error {
-	every := w.roundEvery()
-	if every == 0 || now.Before(w.nextRound) {
-		return nil
-	}
-	w.nextRound = now.Add(every)
-	offsets := map[string][]int64{}
-	for _, topic := range []string{catalog.PushCandles, catalog.PushClosed} {
-		ranges, err := w.producer.Ranges(topic) // what is queued lies behind: reading may begin before the round, never after
-		if err != nil {
-			return err
-		}
-		for _, r := range ranges {
-			offsets[topic] = append(offsets[topic], r.High)
-		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(w.machines)) {
-		w.machines[id].PublishAll(now.UnixMilli())
-	}
-	if w.writeErr != nil {
-		return w.writeErr
-	}
-	if !w.flush("round") {
-		w.nextRound = now.Add(time.Second)
-		return nil
-	}
-	value, err := json.Marshal(struct {
-		SV      int                `json:"sv"`
-		TS      int64              `json:"ts"`
-		Offsets map[string][]int64 `json:"offsets"`
-	}{market.SchemaVersion, now.UnixMilli(), offsets})
-	if err != nil {
-		return err
-	}
-	w.done.rounds.Add(1)
-	return w.producer.Produce(w.writing, catalog.PushRounds, nil, value)
 }
 
 // flush waits until everything written is acknowledged.

@@ -5,7 +5,9 @@ import (
 	"time"
 
 	"github.com/tickcast/tickcast/ingest/binance"
+	"github.com/tickcast/tickcast/ingest/depth"
 	"github.com/tickcast/tickcast/ingest/feed"
+	"github.com/tickcast/tickcast/market"
 )
 
 // Config says which venue is read, and how. Start from DefaultConfig.
@@ -16,6 +18,7 @@ type Config struct {
 	Queue     int            `yaml:"queue"`     // frames that may wait for one contract; beyond it the connection is given up and resynced
 	ClockPoll time.Duration  `yaml:"clock_poll"`
 	Feed      FeedConfig     `yaml:"feed"`
+	Books     BooksConfig    `yaml:"books"`
 	Binance   binance.Config `yaml:"binance"`
 }
 
@@ -32,14 +35,23 @@ type FeedConfig struct {
 	SeedMinutes int           `yaml:"seed_minutes"` // closed minutes at a beginning
 }
 
+// BooksConfig are the times and bounds of the order books of those contracts that have them.
+type BooksConfig struct {
+	Levels   int           `yaml:"levels"`    // a side that REST is asked for: 1000 cost a request weight of 50, 5000 cost 250. What lies beyond is not known
+	RetryMin time.Duration `yaml:"retry_min"` // between snapshots that REST is asked for, doubled each time
+	RetryMax time.Duration `yaml:"retry_max"`
+	MaxHeld  int           `yaml:"max_held"` // diffs held back for a snapshot
+}
+
 // DefaultConfig is Binance, live.
 func DefaultConfig() Config {
-	d := feed.DefaultConfig()
+	d, b := feed.DefaultConfig(), depth.DefaultConfig()
 	ms := func(v int64) time.Duration { return time.Duration(v) * time.Millisecond }
 	return Config{
 		Venue: "binance", Queue: 8192, ClockPoll: time.Minute, Binance: binance.DefaultConfig(),
 		Feed: FeedConfig{ReorderWait: ms(d.ReorderMs), GiveUp: ms(d.GiveUpMs), MaxHeld: d.MaxHeld, MaxFill: d.MaxFill, Verify: ms(d.VerifyMs),
 			Stale: ms(d.StaleMs), MaxAhead: ms(d.FutureMs), SeedDays: d.SeedDays, SeedMinutes: d.SeedMinutes},
+		Books: BooksConfig{Levels: b.Levels, RetryMin: ms(b.RetryMinMs), RetryMax: ms(b.RetryMaxMs), MaxHeld: b.MaxHeld},
 	}
 }
 
@@ -62,6 +74,9 @@ func (c *Config) Validate() error {
 	}
 	if err := c.Feed.validate(); err != nil {
 		return fmt.Errorf("feed.%w", err)
+	}
+	if err := c.Books.validate(); err != nil {
+		return fmt.Errorf("books.%w", err)
 	}
 	return nil
 }
@@ -94,4 +109,27 @@ func (c *FeedConfig) core() feed.Config {
 	f.StaleMs, f.FutureMs = c.Stale.Milliseconds(), c.MaxAhead.Milliseconds()
 	f.MaxHeld, f.MaxFill, f.SeedDays, f.SeedMinutes = c.MaxHeld, c.MaxFill, c.SeedDays, c.SeedMinutes
 	return f
+}
+
+func (c *BooksConfig) validate() error {
+	switch {
+	case c.Levels < 5 || c.Levels > market.MaxLevels:
+		return fmt.Errorf("levels: %d, must be 5 to %d", c.Levels, market.MaxLevels)
+	case c.RetryMin < 10*time.Millisecond:
+		return fmt.Errorf("retry_min: must be at least 10ms")
+	case c.RetryMax < c.RetryMin:
+		return fmt.Errorf("retry_max: must not be below retry_min")
+	case c.MaxHeld < 1:
+		return fmt.Errorf("max_held: must be above 0")
+	}
+	return nil
+}
+
+// bookCore are the times of the books; what is not their own they share with the trades.
+func (c *Config) bookCore() depth.Config {
+	d := depth.DefaultConfig()
+	d.Levels, d.RefreshLevels = c.Books.Levels, c.Books.Levels*2/5
+	d.RetryMinMs, d.RetryMaxMs, d.MaxHeld = c.Books.RetryMin.Milliseconds(), c.Books.RetryMax.Milliseconds(), c.Books.MaxHeld
+	d.StaleMs, d.FutureMs = c.Feed.Stale.Milliseconds(), c.Feed.MaxAhead.Milliseconds()
+	return d
 }

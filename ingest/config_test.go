@@ -29,6 +29,11 @@ func TestConfigurationErrorsNameTheKey(t *testing.T) {
 		{`clock_poll: 0s, must be at least 1ms`, func(c *ingest.Config) { c.ClockPoll = 0 }},
 		{`binance.backoff_max: must not be below backoff_min`, func(c *ingest.Config) { c.Binance.BackoffMax = time.Millisecond }},
 		{`feed.give_up: 0s, must be at least 1ms`, func(c *ingest.Config) { c.Feed.GiveUp = 0 }},
+		{`books.levels: 4, must be 5 to 5000`, func(c *ingest.Config) { c.Books.Levels = 4 }},
+		{`books.levels: 5001, must be 5 to 5000`, func(c *ingest.Config) { c.Books.Levels = 5001 }},
+		{`books.retry_min: must be at least 10ms`, func(c *ingest.Config) { c.Books.RetryMin = time.Millisecond }},
+		{`books.retry_max: must not be below retry_min`, func(c *ingest.Config) { c.Books.RetryMax = 20 * time.Millisecond }},
+		{`books.max_held: must be above 0`, func(c *ingest.Config) { c.Books.MaxHeld = 0 }},
 		{`queue: 3, must be at least 16`, func(c *ingest.Config) { c.Queue = 3 }},
 	} {
 		cfg := ingest.DefaultConfig()

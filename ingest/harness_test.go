@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tickcast/tickcast/ingest"
+	"github.com/tickcast/tickcast/ingest/feed"
 	"github.com/tickcast/tickcast/market"
 	"github.com/tickcast/tickcast/simexchange"
 )
@@ -18,9 +19,9 @@ import (
 // memLog is the log, the quarantine and the status topic in memory.
 type memLog struct {
 	mu          sync.Mutex
-	changed     chan struct{} // closed and replaced at each change
-	records     map[string][]market.Record
-	appended    []time.Time // of the records of all contracts
+	changed     chan struct{}              // closed and replaced at each change
+	records     map[string][]market.Record // of trades by contract, of books by bookLog
+	appended    []time.Time                // of the records of all contracts
 	quarantined []ingest.Quarantined
 	statuses    []market.Status
 	failAfter   int // Append fails from this record on; 0: never
@@ -35,22 +36,33 @@ func (l *memLog) change() {
 	l.changed = make(chan struct{})
 }
 
-func (l *memLog) Append(_ context.Context, r market.Record) error {
+// bookLog is where the log of a contract's books is.
+func bookLog(contract string) string { return contract + "/books" }
+
+func logName(of ingest.Input, contract string) string {
+	if of == feed.Books {
+		return bookLog(contract)
+	}
+	return contract
+}
+
+func (l *memLog) Append(_ context.Context, to ingest.Input, r market.Record) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.appended = append(l.appended, time.Now())
 	if l.failAfter > 0 && len(l.appended) >= l.failAfter {
 		return fmt.Errorf("the log is full")
 	}
-	l.records[r.Contract] = append(l.records[r.Contract], r)
+	name := logName(to, r.Contract)
+	l.records[name] = append(l.records[name], r)
 	l.change()
 	return nil
 }
 
-func (l *memLog) Tail(_ context.Context, contract string) (ingest.Tail, error) {
+func (l *memLog) Tail(_ context.Context, of ingest.Input, c *market.Contract) (ingest.Tail, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	all := l.records[contract]
+	all := l.records[logName(of, c.ID)]
 	writer := time.Now().UnixMilli()
 	for i := range all {
 		writer = max(writer, all[i].Writer+1)
@@ -100,7 +112,7 @@ func (l *memLog) summary() string {
 	for c, rs := range l.records {
 		fmt.Fprintf(&b, "%s: %d records\n", c, len(rs))
 		for i := max(0, len(rs)-12); i < len(rs); i++ {
-			fmt.Fprintf(&b, "  %s\n", rs[i].AppendJSON(nil))
+			fmt.Fprintf(&b, "  %.300s\n", rs[i].AppendJSON(nil))
 		}
 	}
 	for i := max(0, len(l.statuses)-12); i < len(l.statuses); i++ {

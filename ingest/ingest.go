@@ -1,5 +1,6 @@
-// Package ingest brings a venue's trades into each contract's log: checked, in the order of the venue's ids, without holes, with clock records that close
-// candles. The rules are in package feed, which has no I/O; connections and REST are in package binance; here are the loops between them.
+// Package ingest brings a venue's trades and order books into each contract's logs: checked, in the order of the venue's ids, without holes, with clock records
+// that close candles. The rules are in packages feed (trades) and depth (books), which have no I/O; connections and REST are in package binance; here are the
+// loops between them.
 package ingest
 
 import (
@@ -8,11 +9,13 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tickcast/tickcast/ingest/binance"
+	"github.com/tickcast/tickcast/ingest/depth"
 	"github.com/tickcast/tickcast/ingest/feed"
 	"github.com/tickcast/tickcast/market"
 )
@@ -20,24 +23,27 @@ import (
 // Quarantined is a piece of outside data that cannot be true.
 type Quarantined = feed.Quarantined
 
-// Tail holds the newest records of one contract's log.
+// Input says which of a contract's logs is meant.
+type Input = feed.Input
+
+// Tail holds the newest records of one of a contract's logs.
 type Tail struct {
 	Writer int64 // the id of the writer that has the log now: greater than all before it
-	// Records are the newest records, oldest first, at least back to the last trade; where the newest record is a seed, also back to the contract record
-	// that announced it. A contract record, if there is one among them, is compared with the catalogue. Empty: there is no log, or none with a trade
-	// within reach; then the log begins again with a new epoch and seeds, which is always safe.
+	// Records are the newest records, oldest first, at least back to the last trade (of books: the last snapshot or diff); where the newest record is a seed,
+	// also back to the contract record that announced it. A contract record, if there is one among them, is compared with the catalogue. Empty: there is no
+	// log, or none with a trade within reach; then the log begins again with a new epoch and seeds, which is always safe.
 	Records []market.Record
 }
 
-// Log is where records go. Implementations must be safe for several goroutines; one contract's records come from one goroutine at a time.
+// Log is where records go. Implementations must be safe for several goroutines; the records of one log of one contract come from one goroutine at a time.
 type Log interface {
-	// Append adds a record behind all that this process appended for the same contract, and does not wait for the disk; where there is no room it waits until
-	// ctx ends. The record is the log's only until Append returns. An error, also one that belongs to an earlier record, is fatal for the writer: ingest
-	// stops, because a hole would follow.
-	Append(ctx context.Context, rec market.Record) error
-	// Tail shuts out the contract's earlier writers, so that nothing they still write counts, and then reads the end of the log. It is called once per
-	// contract, before the first Append.
-	Tail(ctx context.Context, contract string) (Tail, error)
+	// Append adds a record behind all that this process appended to the same log, and does not wait for the disk; where there is no room it waits until ctx
+	// ends. The record is the log's only until Append returns. An error, also one that belongs to an earlier record, is fatal for the writer: ingest stops,
+	// because a hole would follow.
+	Append(ctx context.Context, to Input, rec market.Record) error
+	// Tail shuts out the log's earlier writers, so that nothing they still write counts, and then reads the end of the log, with all that this process
+	// appended to it. It is called before the first Append.
+	Tail(ctx context.Context, of Input, c *market.Contract) (Tail, error)
 	// Quarantine keeps a piece of data apart. It does not wait; an error is logged and does not stop anything.
 	Quarantine(q Quarantined) error
 }
@@ -50,9 +56,14 @@ type StatusWriter interface {
 // Ingest reads one venue.
 type Ingest struct {
 	cfg     Config
+	log     Log
+	status  StatusWriter
 	logger  *slog.Logger
 	source  *binance.Source
 	router  *router
+	changes chan []market.Contract // of Reload; the newest only
+
+	mu      sync.Mutex
 	workers []*worker
 	askTime chan struct{} // a worker wants the venue's time at once
 }
@@ -66,21 +77,25 @@ func New(cfg Config, contracts []market.Contract, log Log, status StatusWriter, 
 	if err != nil {
 		return nil, err
 	}
-	in := &Ingest{cfg: cfg, logger: logger, askTime: make(chan struct{}, 1)}
+	in := &Ingest{cfg: cfg, log: log, status: status, logger: logger, changes: make(chan []market.Contract, 1), askTime: make(chan struct{}, 1)}
 	in.router = newRouter(&cfg, log, status, logger)
-	var symbols []string
 	for _, c := range chosen {
-		w := newWorker(&cfg, c, log, status, in.askTime, logger)
-		in.workers = append(in.workers, w)
-		if !slices.Contains(symbols, c.Symbol) {
-			symbols = append(symbols, c.Symbol)
+		for _, input := range inputsOf(&c) {
+			in.add(input, c)
 		}
-		in.router.add(w)
 	}
-	if in.source, err = binance.New(cfg.Binance, symbols, in.router, logger); err != nil {
+	if in.source, err = binance.New(cfg.Binance, in.symbols(feed.Trades), in.symbols(feed.Books), in.router, logger); err != nil {
 		return nil, err
 	}
 	return in, nil
+}
+
+// inputsOf are the logs that a contract has: the catalogue decides about order books.
+func inputsOf(c *market.Contract) []Input {
+	if len(c.Books) > 0 {
+		return []Input{feed.Trades, feed.Books}
+	}
+	return []Input{feed.Trades}
 }
 
 func choose(cfg *Config, contracts []market.Contract) ([]market.Contract, error) {
@@ -101,12 +116,40 @@ func choose(cfg *Config, contracts []market.Contract) ([]market.Contract, error)
 	return chosen, nil
 }
 
-// Run reads the venue until ctx ends or a log cannot be written. All loops start and stop here.
+// add makes a worker and routes its events to it.
+func (in *Ingest) add(input Input, c market.Contract) *worker {
+	w := newWorker(&in.cfg, input, c, in.log, in.status, in.askTime, in.logger)
+	in.mu.Lock()
+	in.workers = append(in.workers, w)
+	in.mu.Unlock()
+	in.router.add(w, c.Symbol)
+	return w
+}
+
+func (in *Ingest) all() []*worker {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return slices.Clone(in.workers)
+}
+
+// symbols are those whose input is wanted, each once.
+func (in *Ingest) symbols(input Input) []string {
+	var out []string
+	for _, w := range in.all() {
+		if w.input == input && !slices.Contains(out, w.wants.Symbol) {
+			out = append(out, w.wants.Symbol)
+		}
+	}
+	return out
+}
+
+// Run reads the venue until ctx ends or a log cannot be written. All loops start and stop here, but for those of contracts that come later (see reload).
 func (in *Ingest) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	for _, w := range in.workers {
+	for _, w := range in.all() {
 		g.Go(func() error { return w.run(ctx, in.source) })
 	}
+	g.Go(func() error { return in.followCatalog(ctx, g) })
 	g.Go(func() error { return in.pollClock(ctx) })
 	g.Go(func() error { return in.router.run(ctx) })
 	g.Go(func() error { return in.source.Run(ctx) })
@@ -141,9 +184,10 @@ func (in *Ingest) pollClock(ctx context.Context) error {
 			continue
 		}
 		wait = in.cfg.ClockPoll
-		for _, w := range in.workers {
+		for _, w := range in.all() {
 			select {
 			case w.times <- sourceTime{offset: server - (sent+received)/2}:
+			case <-w.stopped:
 			case <-ctx.Done():
 				return nil
 			}
@@ -151,18 +195,21 @@ func (in *Ingest) pollClock(ctx context.Context) error {
 	}
 }
 
-// Feed is a contract's feed as operators see it.
+// Feed is one of a contract's feeds as operators see it.
 type Feed struct {
 	Contract string
+	Input    Input
 	State    market.FeedState
 	LastID   int64
-	Counts   feed.Counts
+	Trades   feed.Counts  // of a feed of trades
+	Books    depth.Counts // of a feed of books
 }
 
-// Feeds tells how each contract stands; safe to call while Run runs.
+// Feeds tells how each feed stands; safe to call while Run runs.
 func (in *Ingest) Feeds() []Feed {
-	out := make([]Feed, len(in.workers))
-	for i, w := range in.workers {
+	ws := in.all()
+	out := make([]Feed, len(ws))
+	for i, w := range ws {
 		out[i] = w.report()
 	}
 	return out

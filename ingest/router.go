@@ -4,10 +4,14 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tickcast/tickcast/ingest/binance"
+	"github.com/tickcast/tickcast/ingest/feed"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -17,41 +21,83 @@ type router struct {
 	log     Log
 	status  StatusWriter
 	logger  *slog.Logger
-	workers map[string][]*worker // by symbol; not changed after New
-	sampler sampler
+	changed chan struct{}
+	workers atomic.Pointer[map[route][]*worker] // replaced as a whole under mu
 
 	mu      sync.Mutex
-	conns   map[string]map[int64]bool // by symbol
+	conns   map[route]map[int64]bool
+	gone    map[route]int64 // frames that came after nobody wanted them any more: the connection is about to be replaced
 	reason  string
-	changed chan struct{}
+	sampler sampler
+}
+
+// route is what an event is for.
+type route struct {
+	input  feed.Input
+	symbol string
 }
 
 func newRouter(cfg *Config, log Log, status StatusWriter, logger *slog.Logger) *router {
-	return &router{cfg: cfg, log: log, status: status, logger: logger, workers: map[string][]*worker{},
-		conns: map[string]map[int64]bool{}, changed: make(chan struct{}, 1)}
+	r := &router{cfg: cfg, log: log, status: status, logger: logger, conns: map[route]map[int64]bool{}, gone: map[route]int64{}, changed: make(chan struct{}, 1)}
+	r.workers.Store(&map[route][]*worker{})
+	return r
 }
 
-func (r *router) add(w *worker) {
-	r.workers[w.contract.Symbol] = append(r.workers[w.contract.Symbol], w)
-	r.conns[w.contract.Symbol] = map[int64]bool{}
+// add routes the events of a symbol to a worker. What is connected already is announced to it, so there must be room in its queue.
+func (r *router) add(w *worker, symbol string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := route{w.input, symbol}
+	r.update(func(m map[route][]*worker) { m[at] = append(slices.Clone(m[at]), w) })
+	delete(r.gone, at)
+	if r.conns[at] == nil {
+		r.conns[at] = map[int64]bool{}
+	}
+	for conn := range r.conns[at] {
+		r.offer(w, binance.Event{Kind: binance.EventUp, Input: w.input, Symbol: symbol, Conn: conn})
+	}
+	r.wake()
+}
+
+// remove ends what add began.
+func (r *router) remove(w *worker, symbol string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := route{w.input, symbol}
+	r.update(func(m map[route][]*worker) {
+		if m[at] = slices.DeleteFunc(slices.Clone(m[at]), func(o *worker) bool { return o == w }); len(m[at]) == 0 {
+			delete(m, at)
+			delete(r.conns, at)
+			r.gone[at] = 0
+		}
+	})
+	r.wake()
+}
+
+func (r *router) update(do func(map[route][]*worker)) {
+	m := maps.Clone(*r.workers.Load())
+	do(m)
+	r.workers.Store(&m)
+}
+
+func (r *router) wake() {
+	select {
+	case r.changed <- struct{}{}:
+	default:
+	}
 }
 
 // Deliver implements binance.Sink.
 func (r *router) Deliver(e binance.Event) bool {
-	workers := r.workers[e.Symbol]
+	workers := (*r.workers.Load())[route{e.Input, e.Symbol}]
 	if len(workers) == 0 {
-		reason, detail := e.Reason, e.Detail
-		if e.Kind != binance.EventMalformed {
-			reason, detail = "SYMBOL_MISMATCH", fmt.Sprintf("nobody asked for symbol %.20q", e.Symbol)
-		}
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.sampler.keep(r.log, r.logger, Quarantined{Source: r.cfg.Venue, Channel: e.Channel, Conn: e.Conn, Reason: reason, Detail: detail, ReceivedMs: e.ReceivedMs, Raw: e.Trade.Raw})
+		r.nobodys(e)
 		return true
 	}
 	for _, w := range workers {
 		select {
 		case w.events <- e:
+		case <-w.stopped:
 		default:
 			return false
 		}
@@ -59,25 +105,47 @@ func (r *router) Deliver(e binance.Event) bool {
 	return true
 }
 
+// nobodys keeps what belongs to no contract apart.
+func (r *router) nobodys(e binance.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, ok := r.gone[route{e.Input, e.Symbol}]; ok {
+		r.gone[route{e.Input, e.Symbol}]++
+		return
+	}
+	reason, detail := e.Reason, e.Detail
+	if e.Kind != binance.EventMalformed {
+		reason, detail = feed.ReasonSymbol, fmt.Sprintf("nobody asked for symbol %.20q", e.Symbol)
+	}
+	r.sampler.keep(r.log, r.logger, Quarantined{Source: r.cfg.Venue, Channel: e.Channel, Conn: e.Conn, Reason: reason, Detail: detail, ReceivedMs: e.ReceivedMs, Raw: e.Raw()})
+}
+
 // Announce implements binance.Sink.
 func (r *router) Announce(e binance.Event) {
 	r.mu.Lock()
-	if conns := r.conns[e.Symbol]; e.Kind == binance.EventUp {
+	defer r.mu.Unlock()
+	at := route{e.Input, e.Symbol}
+	conns := r.conns[at]
+	if conns == nil {
+		return
+	}
+	if e.Kind == binance.EventUp {
 		conns[e.Conn] = true
 	} else {
 		delete(conns, e.Conn)
 		r.reason = e.Detail
 	}
-	r.mu.Unlock()
-	select {
-	case r.changed <- struct{}{}:
-	default:
+	r.wake()
+	for _, w := range (*r.workers.Load())[at] {
+		r.offer(w, e)
 	}
-	for _, w := range r.workers[e.Symbol] {
-		select {
-		case w.events <- e:
-		case <-w.stopped:
-		}
+}
+
+// offer waits for room in a worker's queue: ups and downs must not be lost.
+func (r *router) offer(w *worker, e binance.Event) {
+	select {
+	case w.events <- e:
+	case <-w.stopped:
 	}
 }
 
@@ -102,7 +170,7 @@ func (r *router) run(ctx context.Context) error {
 		case up == 0:
 			state, quality = market.FeedDown, market.QualityStale
 		default:
-			state, reason = market.FeedRecovering, fmt.Sprintf("%d of %d symbols are connected: %s", up, all, reason)
+			state, reason = market.FeedRecovering, fmt.Sprintf("%d of %d streams are connected: %s", up, all, reason)
 		}
 		if s.Counter == 0 || s.State != state.String() {
 			s.Counter++

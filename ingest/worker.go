@@ -8,22 +8,27 @@ import (
 	"time"
 
 	"github.com/tickcast/tickcast/ingest/binance"
+	"github.com/tickcast/tickcast/ingest/depth"
 	"github.com/tickcast/tickcast/ingest/feed"
 	"github.com/tickcast/tickcast/market"
 )
 
-// worker is the loop around one contract's feed: from the connections' queue to the log, one event at a time.
+// worker is the loop around one log of one contract: from the connections' queue to the log, one event at a time.
 type worker struct {
 	cfg      *Config
-	contract market.Contract
-	feed     *feed.Feed
+	input    feed.Input
+	id       string          // the contract's
+	wants    market.Contract // as the catalogue has it; for the goroutine that reloads
+	core     core
+	contract market.Contract // as the core has it
 	log      Log
 	status   StatusWriter
 	logger   *slog.Logger
 
 	events  chan binance.Event
-	answers chan feed.Answer
+	answers chan func(nowMs int64)
 	times   chan sourceTime
+	changes chan change
 	askTime chan<- struct{} // the venue's time is wanted at once
 	stopped chan struct{}   // closed when run has ended: nobody takes events any more
 	began   time.Time       // now counts from here by the monotonic clock: a step of the wall clock is no step of ours
@@ -35,25 +40,41 @@ type worker struct {
 
 type sourceTime struct{ offset int64 } // the venue's clock less ours
 
-func newWorker(cfg *Config, c market.Contract, log Log, status StatusWriter, askTime chan<- struct{}, logger *slog.Logger) *worker {
-	return &worker{
-		cfg: cfg, contract: c, feed: feed.New(cfg.Feed.core(), c, cfg.Simulated), log: log, status: status, logger: logger.With("contract", c.ID),
-		events: make(chan binance.Event, cfg.Queue), answers: make(chan feed.Answer, 4), times: make(chan sourceTime, 1), stopped: make(chan struct{}), began: time.Now(),
-		askTime: askTime, last: Feed{Contract: c.ID},
+// change is what the catalogue says now about the worker's contract.
+type change struct {
+	contract market.Contract
+	delisted bool
+}
+
+func newWorker(cfg *Config, input feed.Input, c market.Contract, log Log, status StatusWriter, askTime chan<- struct{}, logger *slog.Logger) *worker {
+	w := &worker{
+		cfg: cfg, input: input, id: c.ID, wants: c, contract: c, log: log, status: status, logger: logger.With("contract", c.ID, "log", input.String()),
+		events: make(chan binance.Event, cfg.Queue), answers: make(chan func(int64), 4), times: make(chan sourceTime, 1), changes: make(chan change, 1),
+		askTime: askTime, stopped: make(chan struct{}), began: time.Now(), last: Feed{Contract: c.ID, Input: input},
 	}
+	if input == feed.Books {
+		w.core = books{depth.New(cfg.bookCore(), c, cfg.Simulated)}
+	} else {
+		w.core = trades{feed.New(cfg.Feed.core(), c, cfg.Simulated)}
+	}
+	return w
 }
 
 func (w *worker) now() int64 { return w.began.UnixMilli() + time.Since(w.began).Milliseconds() }
 
+// run ends with ctx, when the contract is delisted, or with an error when the log cannot be read or written.
 func (w *worker) run(ctx context.Context, src *binance.Source) error {
 	defer close(w.stopped)
-	tail, err := w.log.Tail(ctx, w.contract.ID)
+	first := w.contract
+	tail, err := w.log.Tail(ctx, w.input, &first)
 	if err != nil {
-		return fmt.Errorf("read the end of the log of %s: %w", w.contract.ID, err)
+		return fmt.Errorf("read the end of the log of %s: %w", w.id, err)
 	}
+	ctx, cancel := context.WithCancel(ctx)
 	var fetches sync.WaitGroup
 	defer fetches.Wait()
-	w.feed.Start(w.now(), tail.Writer, tail.Records)
+	defer cancel()
+	w.core.start(w.now(), tail.Writer, tail.Records)
 	wake := time.NewTimer(0)
 	defer wake.Stop()
 	var armed int64 // when wake fires
@@ -62,7 +83,7 @@ func (w *worker) run(ctx context.Context, src *binance.Source) error {
 			return err
 		}
 		now := w.now()
-		if at := w.feed.Wake(now); at < armed || armed <= now {
+		if at := w.core.wake(now); at < armed || armed <= now {
 			armed = at
 			wake.Reset(time.Duration(at-now) * time.Millisecond)
 		}
@@ -70,82 +91,75 @@ func (w *worker) run(ctx context.Context, src *binance.Source) error {
 		case <-ctx.Done():
 			return nil
 		case e := <-w.events:
-			w.take(&e)
-		case a := <-w.answers:
-			w.feed.Answer(w.now(), &a)
+			if e.Symbol == w.contract.Symbol { // else it was on its way when the contract changed
+				w.core.take(w.now(), &e)
+			}
+		case answer := <-w.answers:
+			answer(w.now())
 		case t := <-w.times:
 			now := w.now()
-			w.feed.SourceTime(now, now+t.offset)
+			w.core.sourceTime(now, now+t.offset)
+		case c := <-w.changes:
+			if c.delisted {
+				w.core.delist(w.now())
+				return w.flush(ctx, src, &fetches)
+			}
+			w.contract = c.contract
+			w.core.change(w.now(), c.contract)
 		case <-wake.C:
 			armed = 0
-			w.feed.Tick(w.now())
+			w.core.tick(w.now())
 		}
 	}
 }
 
-func (w *worker) take(e *binance.Event) {
-	now := w.now()
-	switch e.Kind {
-	case binance.EventTrade:
-		w.feed.Trade(now, e.Conn, &e.Trade)
-	case binance.EventWitness:
-		w.feed.Witness(now, e.Conn, e.Witness, e.Trade.Raw)
-	case binance.EventMalformed:
-		w.feed.Malformed(now, e.Conn, e.Channel, e.Reason, e.Detail, e.Trade.Raw)
-	case binance.EventUp:
-		w.feed.ConnUp(now, e.Conn)
-	case binance.EventDown:
-		w.feed.ConnDown(now, e.Conn, e.Detail)
-	}
-}
-
-// flush carries out what the feed wants, records first: they are what is waited for.
+// flush carries out what the core wants, records first: they are what is waited for.
 func (w *worker) flush(ctx context.Context, src *binance.Source, fetches *sync.WaitGroup) error {
-	out := w.feed.Take()
-	for i := range out.Records {
-		if err := w.log.Append(ctx, out.Records[i]); err != nil {
-			return fmt.Errorf("append to the log of %s: %w", w.contract.ID, err)
+	out := w.core.effects(src, w.contract.Symbol)
+	for i := range out.records {
+		if err := w.log.Append(ctx, w.input, out.records[i]); err != nil {
+			return fmt.Errorf("append to the log of %s: %w", w.id, err)
 		}
 	}
-	for _, r := range out.Requests {
-		fetches.Go(func() { w.fetch(ctx, src, r) })
+	for _, fetch := range out.fetches {
+		fetches.Go(func() { w.fetch(ctx, fetch) })
 	}
-	for _, q := range out.Quarantined {
+	for _, q := range out.quarantined {
 		w.quarantine.keep(w.log, w.logger, q)
 	}
-	for _, s := range out.Statuses {
+	for _, s := range out.statuses {
 		w.logger.Info("feed", "state", s.State, "quality", s.Quality.String(), "reason", s.Reason, "last_id", s.LastID, "missing", s.Missing)
 		w.status.Status(s)
 	}
-	for _, n := range out.Notes {
+	for _, n := range out.notes {
 		if n.Warn {
 			w.logger.Warn(n.Text)
 		} else {
 			w.logger.Info(n.Text)
 		}
 	}
-	if out.AskTime {
+	if out.askTime {
 		select {
 		case w.askTime <- struct{}{}:
 		default: // asked for already
 		}
 	}
-	if out.Reconnect != "" {
-		src.Replace(w.contract.Symbol, out.Reconnect)
+	if out.reconnect != "" {
+		src.Replace(w.contract.Symbol, out.reconnect)
 	}
 	w.mu.Lock()
-	w.last.State, w.last.LastID, w.last.Counts = w.feed.State(), w.feed.LastID(), w.feed.Counts
+	w.core.report(&w.last)
 	w.mu.Unlock()
 	return nil
 }
 
-// fetch carries a request out and answers it in any case: a feed asks for nothing else before.
-func (w *worker) fetch(ctx context.Context, src *binance.Source, r feed.Request) {
+// fetch carries a request out and answers it in any case: a core asks for nothing else before.
+func (w *worker) fetch(ctx context.Context, ask func(context.Context) func(nowMs int64)) {
 	limit, cancel := context.WithTimeout(ctx, 5*w.cfg.Binance.RestTimeout) // seeds are four requests
 	defer cancel()
-	a := src.Fetch(limit, w.contract.Symbol, r)
+	answer := ask(limit)
 	select {
-	case w.answers <- a:
+	case w.answers <- answer:
 	case <-ctx.Done():
 	}
 }

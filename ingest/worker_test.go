@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -26,16 +27,20 @@ func TestAFetchThatTakesTooLongIsAnswered(t *testing.T) {
 	defer close(released)
 	cfg := DefaultConfig()
 	cfg.Binance.RestURL, cfg.Binance.WsURL, cfg.Simulated = exchange.URL, "ws://127.0.0.1:1", true
-	src, err := binance.New(cfg.Binance, []string{"BTCUSDT"}, newRouter(&cfg, nil, nil, slog.New(slog.DiscardHandler)), slog.New(slog.DiscardHandler))
+	src, err := binance.New(cfg.Binance, []string{"BTCUSDT"}, nil, newRouter(&cfg, nil, nil, slog.New(slog.DiscardHandler)), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg.Binance.RestTimeout = 2 * time.Millisecond // the whole fetch's share; the client's own limit stays at ten seconds
-	w := newWorker(&cfg, market.Contract{ID: "BTCUSDT", Symbol: "BTCUSDT"}, nil, nil, nil, slog.New(slog.DiscardHandler))
+	w := newWorker(&cfg, feed.Trades, market.Contract{ID: "BTCUSDT", Symbol: "BTCUSDT"}, nil, nil, nil, slog.New(slog.DiscardHandler))
 	for i := range 20 {
-		w.fetch(t.Context(), src, feed.Request{Serial: int64(i), Kind: feed.FetchFrom, Rows: 1})
+		var a feed.Answer
+		w.fetch(t.Context(), func(ctx context.Context) func(int64) {
+			a = src.Fetch(ctx, "BTCUSDT", feed.Request{Serial: int64(i), Kind: feed.FetchFrom, Rows: 1})
+			return func(int64) {}
+		})
 		select {
-		case a := <-w.answers:
+		case <-w.answers:
 			if a.Serial != int64(i) || a.Err == nil {
 				t.Errorf("answer %+v to request %d", a, i)
 			}

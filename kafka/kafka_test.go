@@ -153,6 +153,38 @@ func TestApplyCreatesChangesAndRefusesPartitions(t *testing.T) {
 	}
 }
 
+func TestReaderTellsWhereEachPartitionEnds(t *testing.T) {
+	t.Parallel()
+	cfg, _ := start(t, "")
+	apply(t, cfg, kafka.TopicSpec{Name: "ends", Partitions: 3, Config: map[string]string{"cleanup.policy": "delete"}})
+	produce(t, cfg, "ends", 0, 50)
+	r, err := kafka.NewReader(cfg, kafka.ReaderOptions{Name: "test", Committed: true, Ends: true}, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if err := r.Assign([]kafka.Position{{Topic: "ends", Partition: 0}, {Topic: "ends", Partition: 1}, {Topic: "ends", Partition: 2}}); err != nil {
+		t.Fatal(err)
+	}
+	next, ends := map[int32]int64{}, map[int32]int64{}
+	for len(ends) < 3 {
+		rec, err := r.Poll(30 * time.Second)
+		if err != nil || rec == nil {
+			t.Fatalf("after %v: %v, %v", ends, rec, err)
+		}
+		if rec.End {
+			ends[rec.Partition] = rec.Offset
+		} else {
+			next[rec.Partition] = rec.Offset + 1
+		}
+	}
+	for p, end := range ends {
+		if end != next[p] {
+			t.Errorf("partition %d ends at %d, its next record is %d", p, end, next[p])
+		}
+	}
+}
+
 func TestRetentionByBytesDropsTheOldest(t *testing.T) {
 	t.Parallel()
 	cfg, _ := start(t, t.TempDir())

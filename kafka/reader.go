@@ -25,6 +25,7 @@ type Record struct {
 	Offset      int64
 	TimestampMs int64 // when it was produced
 	Key, Value  []byte
+	End         bool // no record: the partition has been read to its end, Offset is the next one's (ReaderOptions.Ends)
 	headers     []ck.Header
 }
 
@@ -49,6 +50,7 @@ type Reader struct {
 type ReaderOptions struct {
 	Name      string
 	Committed bool // only records of committed transactions: the ledger's readers
+	Ends      bool // Poll tells where a partition ends: behind the last record there can be a transaction's marker, which no reader sees
 }
 
 // NewReader connects to the cluster; it fails if no broker answers within ConnectTimeout.
@@ -63,6 +65,7 @@ func NewReader(cfg Config, opt ReaderOptions, log *slog.Logger) (*Reader, error)
 		"enable.auto.offset.store":   false,
 		"auto.offset.reset":          "earliest", // what was retained away is gone
 		"isolation.level":            isolation,
+		"enable.partition.eof":       opt.Ends,
 		"fetch.wait.max.ms":          100,
 		"fetch.min.bytes":            1,
 		"fetch.queue.backoff.ms":     5, // 1000 by default: a second's pause after each full queue
@@ -107,6 +110,8 @@ func (r *Reader) Poll(timeout time.Duration) (*Record, error) {
 			}
 			return &Record{Topic: *e.TopicPartition.Topic, Partition: e.TopicPartition.Partition, Offset: int64(e.TopicPartition.Offset),
 				TimestampMs: e.Timestamp.UnixMilli(), Key: e.Key, Value: e.Value, headers: e.Headers}, nil
+		case ck.PartitionEOF:
+			return &Record{Topic: *e.Topic, Partition: e.Partition, Offset: int64(e.Offset), End: true}, nil
 		case ck.Error:
 			if e.IsFatal() || e.Code() == ck.ErrUnknownTopicOrPart {
 				return nil, fmt.Errorf("kafka reader: %w", e)

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// TestThirdPartyClients lets programs that others wrote for Binance read trades and klines, over REST and WebSocket, and compare the two.
+// TestThirdPartyClients lets programs that others wrote for Binance read trades, klines, books and tickers, over REST and WebSocket, and compare the two.
 func TestThirdPartyClients(t *testing.T) {
 	t.Parallel()
 	missing := t.Skipf
@@ -22,7 +22,7 @@ func TestThirdPartyClients(t *testing.T) {
 	if _, err := exec.LookPath("node"); err != nil {
 		missing("third-party clients need Node.js: %v", err)
 	}
-	s := start(t, nil)
+	s := start(t, func(c *Config) { c.Symbols[1].Rate = 2 })
 	for _, script := range []string{"binance-spot.mjs", "ccxt.mjs", "node-binance-api.mjs"} {
 		t.Run(strings.TrimSuffix(script, ".mjs"), func(t *testing.T) {
 			t.Parallel()

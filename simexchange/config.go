@@ -3,6 +3,7 @@ package simexchange
 import (
 	"errors"
 	"fmt"
+	"path"
 	"regexp"
 	"time"
 
@@ -57,13 +58,15 @@ type RecordingConfig struct {
 	Preload bool `yaml:"preload"`
 	// WaitForSubscriber holds the clock until somebody subscribes to trades.
 	WaitForSubscriber bool `yaml:"wait_for_subscriber"`
+	// WaitForStreams holds the clock until each of these patterns (path.Match) has been subscribed to; streams that do not exist will do.
+	WaitForStreams []string `yaml:"wait_for_streams"`
 }
 
-// Recording is one symbol's recorded trades: either aggregate trades or frames.
+// Recording is one symbol's recording: either aggregate trades, or frames of trades, depth and bookTicker.
 type Recording struct {
 	Symbol    string   `yaml:"symbol"`
 	AggTrades []string `yaml:"agg_trades"` // JSON arrays of GET /api/v3/aggTrades rows
-	Frames    []string `yaml:"frames"`     // lines of "<receive time, ns> <frame>", may be gzipped; the @trade frames are taken
+	Frames    []string `yaml:"frames"`     // lines of "<receive time, ns> <frame>" and a depth snapshot of the symbol, may be gzipped
 	Klines    string   `yaml:"klines"`     // Binance's 1m klines of that day as CSV, may be zipped: what REST shows of the time before
 }
 
@@ -187,6 +190,11 @@ func (r *RecordingConfig) validate(symbols map[string]bool) error {
 	if len(r.Markets) == 0 {
 		return errors.New("recording.markets: must name at least one recording")
 	}
+	for i, pattern := range r.WaitForStreams {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return fmt.Errorf("recording.wait_for_streams[%d]: %q is not a pattern", i, pattern)
+		}
+	}
 	recorded := map[string]bool{}
 	for i, m := range r.Markets {
 		key := fmt.Sprintf("recording.markets[%d]", i)
@@ -236,8 +244,13 @@ func (s *Symbol) params(m *MarketConfig, random bool) (marketParams, error) {
 		return p, errors.New("rate: must be above 0 and at most 100000 trades per second")
 	}
 	p.RateMilli, p.Even = max(1, int64(rate*1000)), m.Even
-	if random && p.Anchor/p.Tick < 10 {
-		return p, fmt.Errorf("price: %s must be at least ten ticks", s.Price)
+	if random && p.Anchor/p.Tick < minTicks {
+		return p, fmt.Errorf("price: %s must be at least %d ticks", s.Price, minTicks)
+	}
+	if random {
+		if err := p.validate(); err != nil {
+			return p, fmt.Errorf("price: %s with this tick and step: %w", s.Price, err)
+		}
 	}
 	return p, nil
 }

@@ -99,12 +99,10 @@ func (s *Server) subscribe(c *client, names []string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	added := map[string]struct{}{}
-	trades := false
 	for _, n := range names {
 		if _, ok := c.streams[n]; !ok {
 			added[n] = struct{}{}
 		}
-		trades = trades || isTradeStream(n)
 	}
 	if len(c.streams)+len(added) > s.cfg.WebSocket.MaxStreams {
 		return errTooManyStreams
@@ -113,7 +111,7 @@ func (s *Server) subscribe(c *client, names []string) error {
 		c.streams[n] = struct{}{}
 		s.subs.add(c, n)
 	}
-	if trades {
+	if s.awaits.met(names) {
 		s.letGo()
 	}
 	return nil

@@ -5,15 +5,34 @@ import (
 	"sort"
 )
 
-// eventLog is all that is known about one symbol's past: aggregate trades with contiguous ids, bounded, and the klines that they make up.
-// Everything that the simulator serves is derived from it. It has no clock and no locks.
+// eventLog is all that is known about one symbol's past: aggregate trades with contiguous ids, bounded, the klines that they make up, and the order
+// book. Everything that the simulator serves is derived from it. It has no clock and no locks.
 type eventLog struct {
 	trades []trade
 	keep   int // aggregate trades that are kept
 	bars   *barTable
+	depth  *depth
 }
 
-func newEventLog(keep int) *eventLog { return &eventLog{keep: keep, bars: newBarTable()} }
+func newEventLog(keep int) *eventLog {
+	return &eventLog{keep: keep, bars: newBarTable(), depth: newDepth()}
+}
+
+// enter appends an event. told says whether it changed what bookTicker shows.
+func (l *eventLog) enter(e *event) (told bool, err error) {
+	for i := range e.Trades {
+		if err = l.add(e.Trades[i]); err != nil {
+			return false, err
+		}
+	}
+	if e.Book != nil {
+		told = l.depth.add(e.Book, e.Frame)
+	}
+	if e.Best != nil {
+		l.depth.best, told = *e.Best, true
+	}
+	return told, nil
+}
 
 // follows checks that ids go on and time does not go back: else streams and klines would contradict each other.
 func (t *trade) follows(last *trade) error {

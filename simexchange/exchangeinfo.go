@@ -65,24 +65,7 @@ func (in *instrument) info() symbolInfo {
 }
 
 func (s *Server) exchangeInfo(q *query) ([]byte, *apiError) {
-	var chosen []*instrument
-	one, many := q.values.Get("symbol"), q.values.Get("symbols")
-	switch {
-	case one != "" && many != "":
-		return nil, &apiError{-1128, "Combination of optional parameters invalid."}
-	case one != "":
-		chosen = append(chosen, q.named(one))
-	case many != "":
-		var names []string
-		if json.Unmarshal([]byte(many), &names) != nil || len(names) == 0 {
-			return nil, &apiError{-1100, "Illegal characters found in parameter 'symbols'; legal range is '^\\[(\"[\\w\\-._&&[^a-z]]{1,50}\"(,\"[\\w\\-._&&[^a-z]]{1,50}\"){0,}){0,1}\\]$'."}
-		}
-		for _, n := range names {
-			chosen = append(chosen, q.named(n))
-		}
-	default:
-		chosen = s.instruments
-	}
+	chosen, _ := q.symbols()
 	if q.bad != nil {
 		return nil, q.bad
 	}

@@ -22,7 +22,9 @@ const (
 	FaultBadNumber   FaultKind = "bad_number"   // the price is not a number
 	FaultZeroPrice   FaultKind = "zero_price"   // the price is zero
 	FaultWrongSymbol FaultKind = "wrong_symbol" // another symbol stands in it
-	FaultBadTime     FaultKind = "bad_time"     // the trade's time is in the year 2286
+	FaultBadTime     FaultKind = "bad_time"     // the time of the trade, or of another frame, is in the year 2286
+	FaultBadIDs      FaultKind = "bad_ids"      // the first update id of a depth frame is after its last
+	FaultCrossed     FaultKind = "crossed"      // a depth frame has a bid above the best ask, which nobody takes back
 	FaultHuge        FaultKind = "huge"         // 700,000 bytes; go-binance reads up to 655,350
 	FaultBinary      FaultKind = "binary"       // sent as a binary message
 	FaultDelay       FaultKind = "delay"        // Duration later, and with it what follows on the connection; also of answers
@@ -44,6 +46,7 @@ const FaultOutage FaultKind = "outage"
 const (
 	FaultStatus    FaultKind = "status"    // Status instead of the answer, with RetryAfter: 429, 418, 403 (HTML), 5xx. Path /ws or /stream: of the handshake
 	FaultTombstone FaultKind = "tombstone" // every tenth row of aggTrades is one that was taken back
+	FaultStale     FaultKind = "stale"     // depth answers with the book of Duration ago, up to ten seconds; without Duration the oldest that is kept
 	FaultLag       FaultKind = "lag"       // trades are known only Duration after their time
 	FaultCut       FaultKind = "cut"       // the answer is reset, and with it all WebSocket connections
 )
@@ -79,7 +82,8 @@ var faultScopes = map[FaultKind]faultScope{
 	FaultDrop: onFrames, FaultDuplicate: onFrames, FaultReorder: onFrames, FaultTruncate: onFrames | onAnswers, FaultBadNumber: onFrames | onAnswers,
 	FaultZeroPrice: onFrames | onAnswers, FaultWrongSymbol: onFrames, FaultBadTime: onFrames, FaultHuge: onFrames, FaultBinary: onFrames,
 	FaultDelay: onFrames | onAnswers, FaultRST: onConnections | onAnswers, FaultFIN: onConnections | onAnswers, FaultSilence: onConnections,
-	FaultShutdown: onConnections, FaultOutage: onExchange, FaultStatus: onAnswers, FaultTombstone: onAnswers, FaultLag: onAnswers, FaultCut: onAnswers,
+	FaultShutdown: onConnections, FaultOutage: onExchange, FaultStatus: onAnswers, FaultTombstone: onAnswers, FaultStale: onAnswers,
+	FaultBadIDs: onFrames, FaultCrossed: onFrames, FaultLag: onAnswers, FaultCut: onAnswers,
 }
 
 func (f *Fault) validate() error {

@@ -1,22 +1,11 @@
 package simexchange
 
 import (
-	"math"
-	"math/rand/v2"
+	"errors"
+	"fmt"
+
+	"github.com/tickcast/tickcast/matching"
 )
-
-// splitmix is a 64-bit random source whose whole state is one number, so that a snapshot can hold it (Steele, Lea, Flood: "Fast splittable
-// pseudorandom number generators", 2014).
-type splitmix uint64
-
-// Uint64 implements rand.Source.
-func (s *splitmix) Uint64() uint64 {
-	*s += 0x9e3779b97f4a7c15
-	z := uint64(*s)
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
-}
 
 // marketParams are what a symbol's random market depends on. Prices and quantities are in units of 10^-8.
 type marketParams struct {
@@ -24,6 +13,35 @@ type marketParams struct {
 	Anchor     int64 // the price it keeps coming back to
 	RateMilli  int64 // aggregate trades per 1,000 s
 	Even       bool  // equal distances in time instead of random ones: for benchmarks
+}
+
+// medianNotional is the usual size of a trade in units of the quote asset.
+const medianNotional = 150
+
+// usualLots is the median size in lots at a price in ticks.
+func (p *marketParams) usualLots(price int64) float64 {
+	return medianNotional * 1e16 / (float64(price) * float64(p.Tick) * float64(p.Step))
+}
+
+// ordersPerSide is how many orders rest on each side of a random market, about.
+const ordersPerSide = 300
+
+// maxQuoteMilli bounds the orders that rest or leave without a trade, per 1,000 s: at high rates the trades move the book enough.
+const maxQuoteMilli = 100_000
+
+// minTicks is the lowest price in ticks that the flow of orders can keep around.
+const minTicks = 64
+
+// flow is the flow of orders with these parameters.
+func (p *marketParams) flow() matching.FlowParams {
+	anchor := p.Anchor / p.Tick
+	rate := p.RateMilli
+	if !p.Even { // runs of orders and those that take from several levels make 17 aggregate trades where 16 are asked for, measured
+		rate = max(1, rate*16/17)
+	}
+	f := matching.DefaultFlowParams(anchor, min(int64(p.usualLots(anchor)), 1<<24), rate)
+	f.Even, f.Orders, f.QuoteMilli = p.Even, ordersPerSide, min(f.QuoteMilli, maxQuoteMilli)
+	return f
 }
 
 // paramSwitch changes the parameters at a time, so that generating the past again after a restart gives the same trades although the
@@ -34,144 +52,165 @@ type paramSwitch struct {
 	ResumeUs int64
 }
 
-// generator is a seeded random market of one symbol: a pure function of its state, which a snapshot can hold.
-// Draws (waiting times, steps of the price, sizes) use floats; what comes out is rounded to whole microseconds, ticks and lots.
+// generator is a seeded random market of one symbol: a flow of orders that go through a matching engine. It is a pure function of its state.
 type generator struct {
-	Params   marketParams
-	Switches []paramSwitch
-	Random   splitmix
-	Mid      int64 // mid price in 1/256 ticks
-	Burst    int   // trades left of a run on one side
-	Sell     bool
-	Count    int64 // trades so far in even pacing
-	Next     trade // drawn, not yet taken
+	params   marketParams
+	seed     uint64
+	switches []paramSwitch
+	book     *matching.Book
+	flow     *matching.Flow
+
+	cleared   *bookChange // the levels of a book that was given up, not taken yet
+	clearedUs int64
+
+	out    event // room for what take returns
+	change bookChange
 }
 
-const midScale = 256
-
-// secondVolatility is the standard deviation of the price's step in one second: 60 % a year.
-var secondVolatility = 0.6 / math.Sqrt(365*86400)
-
-// newGenerator begins a market whose first trade comes after startUs.
-func newGenerator(p marketParams, seed uint64, startUs, aggID, tradeID int64) *generator {
-	g := &generator{Params: p, Random: splitmix(seed), Mid: p.Anchor / p.Tick * midScale}
-	g.Next = trade{ID: aggID - 1, LastID: tradeID - 1, TimeUs: startUs}
-	if p.Even { // not all symbols in the same microsecond
-		g.Next.TimeUs += int64(g.Random.Uint64() % uint64(1_000_000_000/p.RateMilli+1))
+// newGenerator begins a market whose first order comes after startUs.
+func newGenerator(p marketParams, seed uint64, startUs int64, ids matching.Config) (*generator, error) {
+	g := &generator{params: p, seed: seed}
+	var err error
+	if g.book, err = matching.New(ids); err != nil {
+		return nil, err
 	}
-	g.draw()
-	return g
+	g.flow, err = matching.NewFlow(p.flow(), seed, startUs)
+	return g, err
 }
 
-// clone copies the state.
-func (g *generator) clone() *generator {
-	c := *g
-	c.Switches = append([]paramSwitch(nil), g.Switches...)
-	return &c
-}
-
-// take returns the next trade and draws the one after it.
-func (g *generator) take() trade {
-	t := g.Next
-	g.draw()
-	return t
-}
-
-func (g *generator) draw() {
-	r := rand.New(&g.Random)
-	p := &g.Params
-	gap := g.gapUs(r)
-	at := g.Next.TimeUs + gap
-	for len(g.Switches) > 0 && at >= g.Switches[0].AtUs {
-		s := g.Switches[0]
-		g.Switches = g.Switches[1:]
-		g.Mid = g.Mid * p.Tick / max(s.Params.Tick, 1)
-		*p = s.Params
-		at = max(at, s.ResumeUs)
+func (g *generator) nextUs() (int64, bool) {
+	if g.cleared != nil {
+		return g.clearedUs, true
 	}
-	g.walk(r, gap)
-	g.side(r)
-	mid := g.Mid
-	price := mid / midScale
-	if !g.Sell { // takers buy at the ask, one tick above the bid
-		price++
-	}
-	lots := g.lots(r, price)
-	t := trade{ID: g.Next.ID + 1, FirstID: g.Next.LastID + 1, TimeUs: at, Price: price * p.Tick, Qty: lots * p.Step, BuyerMaker: g.Sell}
-	n := int64(1)
-	for n < 6 && n < lots && r.Uint64()%100 < 35 {
-		n++
-	}
-	t.LastID = t.FirstID + n - 1
-	if n > 1 {
-		t.Fills = splitLots(r, lots, n, p.Step)
-	}
-	g.Next = t
-}
-
-// gapUs draws the time to the next trade: exponential, and short within a run.
-func (g *generator) gapUs(r *rand.Rand) int64 {
-	p := &g.Params
-	if p.Even {
-		k := g.Count % p.RateMilli
-		g.Count++
-		return 1_000_000_000*(k+1)/p.RateMilli - 1_000_000_000*k/p.RateMilli
-	}
-	mean := 1e9 / float64(p.RateMilli)
-	if g.Burst > 0 { // a quarter of the trades come in runs: the others are that much rarer
-		return int64(r.ExpFloat64() * mean / 20)
-	}
-	return int64(r.ExpFloat64()*mean*1.31) + 1
-}
-
-// walk moves the mid price: a random walk pulled back to the anchor with a time constant of five days.
-func (g *generator) walk(r *rand.Rand, gapUs int64) {
-	p := &g.Params
-	anchor := p.Anchor / p.Tick * midScale
-	gapUs = min(gapUs, 60_000_000)
-	step := r.NormFloat64() * float64(g.Mid) * secondVolatility * math.Sqrt(float64(gapUs)/1e6)
-	const pullUs = 5 * 86400 * 1_000_000
-	g.Mid += int64(step) - int64(float64(g.Mid-anchor)*float64(gapUs)/pullUs)
-	g.Mid = max(g.Mid, 2*midScale)
-}
-
-// side draws who takes: runs on one side, else a coin.
-func (g *generator) side(r *rand.Rand) {
-	if g.Burst > 0 {
-		g.Burst--
-		return
-	}
-	g.Sell = r.Uint64()&1 == 0
-	if r.Uint64()%100 < 10 {
-		g.Burst = 1 + int(r.Uint64()%4)
-	}
-}
-
-// medianNotional is the usual size of a trade in units of the quote asset.
-const medianNotional = 150
-
-// lots draws a size: log-normal, at least one lot, at most 20,000 times the usual one.
-func (g *generator) lots(r *rand.Rand, price int64) int64 {
-	usual := g.Params.usualLots(price)
-	return max(1, int64(usual*math.Exp(min(r.NormFloat64()*1.4, 9.9))))
-}
-
-// usualLots is the median size in lots at a price in ticks.
-func (p *marketParams) usualLots(price int64) float64 {
-	return medianNotional * 1e16 / (float64(price) * float64(p.Tick) * float64(p.Step))
-}
-
-// splitLots cuts a quantity into n parts of at least one lot each.
-func splitLots(r *rand.Rand, lots, n, step int64) []int64 {
-	fills := make([]int64, n)
-	for i := range fills {
-		rest := n - int64(i) - 1
-		part := lots
-		if rest > 0 {
-			part = 1 + int64(r.Uint64()%uint64(max(1, min(lots-rest, 2*lots/(rest+1)))))
+	at := g.flow.Peek(g.book).TimeUs
+	for len(g.switches) > 0 && at >= g.switches[0].AtUs {
+		s := g.switches[0]
+		g.switches = g.switches[1:]
+		if err := g.become(s.Params, s.AtUs, max(s.AtUs, s.ResumeUs)); err != nil { // the configuration and the snapshot have been validated
+			panic(fmt.Sprintf("simexchange: %v", err))
 		}
-		fills[i] = part * step
-		lots -= part
+		if g.cleared != nil {
+			return g.clearedUs, true
+		}
+		at = g.flow.Peek(g.book).TimeUs
 	}
-	return fills
+	return at, true
+}
+
+// become goes on with other parameters. With another tick or step the orders are worth something else: the book is given up for a new one at the same price.
+func (g *generator) become(p marketParams, atUs, resumeUs int64) error {
+	old := g.params
+	if p.Tick == old.Tick && p.Step == old.Step {
+		g.params = p
+		return g.flow.Resume(p.flow(), resumeUs)
+	}
+	id := g.book.UpdateID() + 1
+	g.clearedUs, g.cleared = atUs, &bookChange{FirstID: id, LastID: id}
+	for _, l := range g.levels() {
+		g.cleared.Levels = append(g.cleared.Levels, levelChange{Bid: l.Bid, Price: l.Price})
+	}
+	g.params = p
+	here := p
+	here.Anchor = max(g.flow.Mid()*old.Tick, minTicks*p.Tick)
+	next, err := newGenerator(here, g.seed^uint64(id), resumeUs, marketIDs(g.book.LastAggID()+1, g.book.LastTradeID()+1, id+1))
+	if err != nil {
+		return err
+	}
+	g.book, g.flow = next.book, next.flow
+	return g.flow.Resume(p.flow(), resumeUs)
+}
+
+// levels are those of the whole book.
+func (g *generator) levels() (out []levelChange) {
+	for _, s := range [...]matching.Side{matching.Buy, matching.Sell} {
+		for i := range g.book.Levels(s) {
+			l := g.book.Level(s, i)
+			out = append(out, levelChange{Bid: s == matching.Buy, Price: l.Price * g.params.Tick, Qty: l.Qty * g.params.Step})
+		}
+	}
+	return out
+}
+
+func marketIDs(aggID, tradeID, updateID int64) matching.Config {
+	c := matching.DefaultConfig()
+	c.FirstAggID, c.FirstTradeID, c.FirstUpdateID = aggID, tradeID, updateID
+	return c
+}
+
+func (g *generator) take() *event {
+	at, _ := g.nextUs()
+	e := &g.out
+	*e = event{TimeUs: at, Trades: e.Trades[:0]}
+	if g.cleared != nil {
+		e.Book, g.cleared = g.cleared, nil
+		return e
+	}
+	o := g.book.Apply(g.flow.Peek(g.book))
+	g.flow.Take()
+	p := &g.params
+	for i := range o.Trades {
+		e.Trades = append(e.Trades, p.trade(at, &o.Trades[i], o.Fills))
+	}
+	if len(o.Levels) == 0 {
+		return e
+	}
+	c := &g.change
+	c.FirstID, c.LastID, c.Levels = o.UpdateID, o.UpdateID, c.Levels[:0]
+	for _, l := range o.Levels {
+		c.Levels = append(c.Levels, levelChange{Bid: l.Side == matching.Buy, Price: l.Price * p.Tick, Qty: l.Qty * p.Step})
+	}
+	e.Book = c
+	return e
+}
+
+// trade is an aggregate trade of the engine, all of whose fills are given.
+func (p *marketParams) trade(timeUs int64, t *matching.Trade, fills []matching.Fill) trade {
+	out := trade{ID: t.ID, FirstID: t.FirstID, LastID: t.LastID, TimeUs: timeUs, Price: t.Price * p.Tick, Qty: t.Qty * p.Step,
+		BuyerMaker: t.TakerSide == matching.Sell}
+	if t.FirstID == t.LastID {
+		return out
+	}
+	for _, f := range fills {
+		if f.ID >= t.FirstID && f.ID <= t.LastID {
+			out.Fills = append(out.Fills, f.Qty*p.Step)
+		}
+	}
+	return out
+}
+
+// marketState is a generator in a form that can be stored.
+type marketState struct {
+	Params     marketParams
+	Seed       uint64
+	Switches   []paramSwitch
+	Book, Flow []byte
+}
+
+func (g *generator) state() marketState {
+	return marketState{Params: g.params, Seed: g.seed, Switches: append([]paramSwitch(nil), g.switches...),
+		Book: g.book.AppendSnapshot(nil), Flow: g.flow.AppendSnapshot(nil)}
+}
+
+func (m *marketState) generator() (*generator, error) {
+	for _, p := range append([]paramSwitch{{Params: m.Params}}, m.Switches...) {
+		if err := p.Params.validate(); err != nil {
+			return nil, err
+		}
+	}
+	g := &generator{params: m.Params, seed: m.Seed, switches: append([]paramSwitch(nil), m.Switches...)}
+	var err error
+	if g.book, _, err = matching.Load(m.Book); err != nil {
+		return nil, err
+	}
+	g.flow, _, err = matching.LoadFlow(m.Flow)
+	return g, err
+}
+
+// validate checks what the flow of orders needs.
+func (p *marketParams) validate() error {
+	if p.Tick <= 0 || p.Step <= 0 || p.Anchor < 0 || p.RateMilli <= 0 {
+		return errors.New("impossible market parameters")
+	}
+	f := p.flow()
+	return f.Validate()
 }

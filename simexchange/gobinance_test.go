@@ -87,8 +87,59 @@ func TestThirdPartyGoBinance(t *testing.T) {
 	if err != nil || time.Since(time.UnixMilli(now)) > time.Minute {
 		t.Errorf("server time %d, %v", now, err)
 	}
+	goBinanceBook(ctx, t, client, keep, fail)
 	info, err := client.NewExchangeInfoService().Do(ctx)
 	if err != nil || len(info.Symbols) != 3 {
 		t.Errorf("exchange info %+v, %v", info, err)
+	}
+}
+
+// goBinanceBook joins a snapshot with the diffs that come, and reads the tickers.
+func goBinanceBook(ctx context.Context, t *testing.T, client *binance.Client, keep func(done, stop chan struct{}, err error), fail func(error)) {
+	t.Helper()
+	diffs, tops := make(chan *binance.WsDepthEvent, 1000), make(chan *binance.WsBookTickerEvent, 10_000)
+	days := make(chan *binance.WsMarketStatEvent, 100)
+	keep(binance.WsDepthServe100Ms("BTCUSDT", func(e *binance.WsDepthEvent) { diffs <- e }, fail))
+	keep(binance.WsBookTickerServe("BTCUSDT", func(e *binance.WsBookTickerEvent) { tops <- e }, fail))
+	keep(binance.WsMarketStatServe("BTCUSDT", func(e *binance.WsMarketStatEvent) { days <- e }, fail))
+	next := func() (e *binance.WsDepthEvent) {
+		select {
+		case e = <-diffs:
+		case <-ctx.Done():
+			t.Fatal("no diffs")
+		}
+		return e
+	}
+	joined := next()
+	snapshot, err := client.NewDepthService().Symbol("BTCUSDT").Limit(5000).Do(ctx)
+	if err != nil || len(snapshot.Bids) < 50 || len(snapshot.Asks) < 50 || snapshot.LastUpdateID < joined.LastUpdateID {
+		t.Fatalf("snapshot %+v, %v; the first diff ended at %d", snapshot, err, joined.LastUpdateID)
+	}
+	id := snapshot.LastUpdateID
+	for followed := 0; followed < 5; {
+		if e := next(); e.LastUpdateID > id {
+			if e.FirstUpdateID > id+1 || len(e.Bids)+len(e.Asks) == 0 {
+				t.Fatalf("diff %+v after %d", e, id)
+			}
+			id = e.LastUpdateID
+			followed++
+		}
+	}
+	select {
+	case e := <-tops:
+		if e.UpdateID < firstUpdate || e.BestBidPrice == "" || e.BestAskQty == "" {
+			t.Errorf("bookTicker %+v", e)
+		}
+	case <-ctx.Done():
+		t.Fatal("no bookTicker")
+	}
+	select {
+	case e := <-days:
+		stats, err := client.NewListPriceChangeStatsService().Symbol("BTCUSDT").Do(ctx)
+		if err != nil || len(stats) != 1 || stats[0].FirstID > e.LastID || stats[0].LastID < e.LastID || stats[0].CloseTime < e.CloseTime {
+			t.Errorf("REST %+v, %v; stream %+v", stats, err, e)
+		}
+	case <-ctx.Done():
+		t.Fatal("no ticker")
 	}
 }

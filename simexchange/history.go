@@ -7,6 +7,21 @@ import (
 	"github.com/tickcast/tickcast/market"
 )
 
+// splitmix is a 64-bit random source whose whole state is one number (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
+type splitmix uint64
+
+// Uint64 implements rand.Source.
+func (s *splitmix) Uint64() uint64 {
+	*s += 0x9e3779b97f4a7c15
+	z := uint64(*s)
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+// secondVolatility is the standard deviation of the price's step in one second: 60 % a year, as in the flow of orders.
+var secondVolatility = 0.6 / math.Sqrt(365*86400)
+
 // historyDays is how many closed days there are before the day in which the log begins: what Tickcast asks a venue for.
 const historyDays = 62
 

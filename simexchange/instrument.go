@@ -9,35 +9,10 @@ import (
 	"github.com/tickcast/tickcast/market"
 )
 
-// source hands out a symbol's trades in order: the random market, or a recording.
-type source interface {
-	// peek returns the next trade without taking it; nil at the end.
-	peek() *trade
-	take() trade
-}
-
-func (g *generator) peek() *trade { return &g.Next }
-
-// playback is a recording as a source.
-type playback struct{ left []trade }
-
-func (p *playback) peek() *trade {
-	if len(p.left) == 0 {
-		return nil
-	}
-	return &p.left[0]
-}
-
-func (p *playback) take() trade {
-	t := p.left[0]
-	p.left = p.left[1:]
-	return t
-}
-
-// checkpoint is the random market's state at a whole minute: every trade before it taken, none after.
+// checkpoint is the random market's state at a whole minute: every event before it taken, none after.
 type checkpoint struct {
 	MinuteMs int64
-	State    *generator
+	State    marketState
 }
 
 // instrument is one symbol: where its trades come from, and its event log.
@@ -46,8 +21,10 @@ type instrument struct {
 	params marketParams
 	src    source
 
-	aggStream, tradeStream string
-	klineStreams           [market.PeriodCount]string
+	streams streamNames
+
+	told   ticker // what ticker streams said last, without its times; the publishing goroutine's
+	ticker ticker // the same with them
 
 	mu          sync.RWMutex // guards what follows: the publishing goroutine writes, REST reads
 	log         *eventLog
@@ -55,12 +32,7 @@ type instrument struct {
 }
 
 func newInstrument(s Symbol, p marketParams, keep int) *instrument {
-	name := strings.ToLower(s.Symbol)
-	in := &instrument{Symbol: s, params: p, log: newEventLog(keep), aggStream: name + aggTradeSuffix, tradeStream: name + tradeSuffix}
-	for _, p := range market.Periods() {
-		in.klineStreams[p] = name + klineInfix + p.String()
-	}
-	return in
+	return &instrument{Symbol: s, params: p, log: newEventLog(keep), streams: namesOf(strings.ToLower(s.Symbol))}
 }
 
 // seedOf makes each symbol's market another one.
@@ -74,28 +46,47 @@ func seedOf(seed uint64, symbol string) uint64 {
 const (
 	firstAggID   = 1_000_000_000
 	firstTradeID = 2_000_000_000
+	firstUpdate  = 5_000_000_000
 )
 
-// begin starts a random market whose trades begin at startMs, a whole minute.
-func (in *instrument) begin(seed uint64, startMs int64) {
+// begin starts a random market whose orders begin at startMs, a whole minute.
+func (in *instrument) begin(seed uint64, startMs int64) error {
 	seed = seedOf(seed, in.Symbol.Symbol)
-	g := newGenerator(in.params, seed, startMs*1000, firstAggID, firstTradeID)
-	addHistory(in.log.bars, in.params, seed, startMs, in.params.Anchor, g.Next.FirstID)
+	g, err := newGenerator(in.params, seed, startMs*1000, marketIDs(firstAggID, firstTradeID, firstUpdate))
+	if err != nil {
+		return fmt.Errorf("%s: %w", in.Symbol.Symbol, err)
+	}
+	addHistory(in.log.bars, in.params, seed, startMs, in.params.Anchor, firstTradeID)
 	in.log.bars.advance(startMs)
 	in.src = g
-	in.checkpoints = []checkpoint{{MinuteMs: startMs, State: g.clone()}}
+	in.checkpoints = []checkpoint{{MinuteMs: startMs, State: g.state()}}
+	return nil
 }
 
-// catchUp takes all trades before untilUs into the log, without sending anything.
+// catchUp takes all events before untilUs into the log, without sending anything.
 func (in *instrument) catchUp(untilUs int64, backlogMin int) error {
-	for t := in.src.peek(); t != nil && t.TimeUs < untilUs; t = in.src.peek() {
-		in.tick(t.TimeUs/1000, backlogMin)
-		if err := in.log.add(in.src.take()); err != nil {
+	g, isMarket := in.src.(*generator)
+	for {
+		at, ok := in.src.nextUs()
+		if !ok || at >= untilUs {
+			break
+		}
+		in.tick(at/1000, backlogMin)
+		e := in.src.take()
+		if isMarket { // only its last book counts
+			e.Book = nil
+		}
+		if _, err := in.log.enter(e); err != nil {
 			return fmt.Errorf("%s: %w", in.Symbol.Symbol, err)
 		}
+		in.log.depth.forget()
+	}
+	if isMarket {
+		in.log.depth.reset(g.book.UpdateID(), g.levels())
 	}
 	in.tick(untilUs/1000, backlogMin)
 	in.log.bars.advance(untilUs / 1000)
+	in.log.depth.remember(untilUs / 1000)
 	return nil
 }
 
@@ -105,7 +96,7 @@ func (in *instrument) tick(timeMs int64, backlogMin int) {
 	if !ok || timeMs < in.checkpoints[len(in.checkpoints)-1].MinuteMs+market.MinuteMs {
 		return
 	}
-	in.checkpoints = append(in.checkpoints, checkpoint{MinuteMs: market.Period1m.OpenMs(timeMs), State: g.clone()})
+	in.checkpoints = append(in.checkpoints, checkpoint{MinuteMs: market.Period1m.OpenMs(timeMs), State: g.state()})
 	if n := len(in.checkpoints) - backlogMin - 1; n > 0 {
 		in.checkpoints = append(in.checkpoints[:0], in.checkpoints[n:]...)
 	}
@@ -118,15 +109,22 @@ func (in *instrument) firstCheckpointMs() int64 {
 }
 
 // play makes a recording the source; its times are moved by shiftMs.
-func (in *instrument) play(trades []trade, klines []bar, seed uint64, shiftMs int64) {
-	for i := range trades {
-		trades[i].TimeUs += shiftMs * 1000
+func (in *instrument) play(r *recorded, seed uint64, shiftMs int64) {
+	for i := range r.events {
+		e := &r.events[i]
+		e.TimeUs += shiftMs * 1000
+		for i := range e.Trades {
+			e.Trades[i].TimeUs += shiftMs * 1000
+		}
 	}
-	for i := range klines {
-		klines[i].OpenMs += shiftMs
+	for i := range r.klines {
+		r.klines[i].OpenMs += shiftMs
 	}
-	in.params.Anchor = trades[0].Price
-	addPast(in.log.bars, in.params, seedOf(seed, in.Symbol.Symbol), trades, klines)
-	in.log.bars.advance(trades[0].TimeUs / 1000)
-	in.src = &playback{left: trades}
+	in.params.Anchor = r.trades[0].Price
+	addPast(in.log.bars, in.params, seedOf(seed, in.Symbol.Symbol), r.trades, r.klines)
+	in.log.bars.advance(r.trades[0].TimeUs / 1000)
+	d := in.log.depth
+	d.reset(r.snapshot.LastID, r.snapshot.Levels)
+	d.recorded = len(r.tops) > 0
+	in.src = &playback{left: r.events}
 }

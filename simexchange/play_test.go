@@ -131,6 +131,8 @@ func TestIDsAndTimesGoOnAfterARestart(t *testing.T) {
 	}
 	const path = "/api/v3/aggTrades?symbol=BTCUSDT&limit=1000"
 	var before []recordedTrade
+	var book recordedDepth
+	const depth = "/api/v3/depth?symbol=BTCUSDT&limit=20"
 	run(func(s *Server) {
 		conn := dial(t, s, "/ws/btcusdt@aggTrade")
 		for range 30 {
@@ -138,9 +140,16 @@ func TestIDsAndTimesGoOnAfterARestart(t *testing.T) {
 			a.Symbol = ""
 			before = append(before, a)
 		}
+		book = getDepth(t, s, depth)
 	})
 	run(func(s *Server) {
-		after := getRows[recordedTrade](t, s, path+fmt.Sprintf("&fromId=%d", before[0].AggID))
+		if now := getDepth(t, s, depth); now.SnapshotID < book.SnapshotID || now.SnapshotID > book.SnapshotID+1_000_000 || len(now.Bids) != 20 {
+			t.Errorf("update id %d after the restart, %d before", now.SnapshotID, book.SnapshotID)
+		}
+		var after []recordedTrade
+		for end := time.Now().Add(20 * time.Second); len(after) <= len(before) && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			after = getRows[recordedTrade](t, s, path+fmt.Sprintf("&fromId=%d", before[0].AggID)) // the market may be quiet for a moment
+		}
 		for i := range before {
 			if after[i] != before[i] {
 				t.Fatalf("%+v after the restart, %+v before", after[i], before[i])

@@ -8,20 +8,27 @@ import (
 	"github.com/tickcast/tickcast/market"
 )
 
-// publish takes trades from the sources in the order of time, puts them into the event logs and sends the frames; each second it closes klines.
-// It is the only goroutine that changes event logs and the only one that sends frames of streams.
+// tickMs is the pace of the fastest streams that are not sent at once.
+const tickMs = 100
+
+// nextTick is the first tick after a time.
+func nextTick(us int64) int64 { return (us/1000/tickMs + 1) * tickMs }
+
+// publish takes events from the sources in the order of time, puts them into the event logs and sends the frames; with each tick it sends what streams
+// of 100 ms and 1000 ms show. It is the only goroutine that changes event logs and the only one that sends frames of streams.
 func (s *Server) publish(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	<-timer.C
 	for {
-		in := s.earliest()
+		in, dueUs := s.earliest()
+		played := in == nil
 		at := s.nextTickMs * 1000
-		if in != nil && in.src.peek().TimeUs < at {
-			at = in.src.peek().TimeUs
+		if in != nil && dueUs < at {
+			at = dueUs
 		} else {
 			in = nil
 		}
-		if in == nil && s.clock.jumps() && s.played() {
+		if played && s.clock.jumps() {
 			s.log.Info("the recording has ended: time goes on at its usual pace")
 			s.clock.settle(at)
 		}
@@ -32,72 +39,113 @@ func (s *Server) publish(ctx context.Context) error {
 			s.tick()
 			continue
 		}
-		if err := s.publishTrade(in); err != nil {
+		if err := s.publishEvent(in); err != nil {
 			return err
 		}
 	}
 }
 
-// earliest is the instrument whose next trade comes first; nil if all recordings have ended.
-func (s *Server) earliest() *instrument {
-	var first *instrument
-	var at int64
+// earliest is the instrument whose next event comes first; nil if all recordings have ended.
+func (s *Server) earliest() (first *instrument, us int64) {
 	for _, in := range s.instruments {
-		if t := in.src.peek(); t != nil && (first == nil || t.TimeUs < at) {
-			first, at = in, t.TimeUs
+		if at, ok := in.src.nextUs(); ok && (first == nil || at < us) {
+			first, us = in, at
 		}
 	}
-	return first
+	return first, us
 }
 
-func (s *Server) played() bool { return s.earliest() == nil }
-
-func (s *Server) publishTrade(in *instrument) error {
-	t := in.src.take()
+func (s *Server) publishEvent(in *instrument) error {
+	e := in.src.take()
 	in.mu.Lock()
-	err := in.log.add(t)
+	told, err := in.log.enter(e)
 	in.mu.Unlock()
 	if err != nil {
 		return fmt.Errorf("%s: %w", in.Symbol.Symbol, err)
 	}
-	eventUs := max(s.clock.nowUs(), t.TimeUs)
-	aggs, singles := s.subscribers(in.aggStream), s.subscribers(in.tradeStream)
-	if s.cfg.OnSend != nil && len(aggs)+len(singles) > 0 {
-		s.cfg.OnSend(in.Symbol.Symbol, t.ID, time.Now())
+	for i := range e.Trades {
+		s.sendTrade(in, &e.Trades[i])
 	}
-	if len(aggs) > 0 {
-		s.send(in.aggStream, aggs, func(u timeUnit) []byte {
-			return appendAggTrade(nil, u, eventUs, in.Symbol.Symbol, &t)
-		})
-	}
-	if len(singles) > 0 {
-		for id := t.FirstID; id <= t.LastID; id++ {
-			s.send(in.tradeStream, singles, func(u timeUnit) []byte {
-				return appendTrade(nil, u, eventUs, in.Symbol.Symbol, t.single(id))
-			})
+	if told {
+		if cs := s.subscribers(in.streams.bookTicker); len(cs) > 0 {
+			s.send(in.streams.bookTicker, cs, func(timeUnit) []byte { return appendBookTicker(nil, in.Symbol.Symbol, &in.log.depth.best) })
 		}
+	}
+	if e.Frame {
+		s.sendDepth(in, in.streams.depthFast, &in.streams.partialFast, e.Book, e.TimeUs)
 	}
 	return nil
 }
 
-// tick is a whole second of the exchange's time: bars that end with it are sent as closed, open ones of 1m and longer every two seconds.
-func (s *Server) tick() {
-	nowMs := s.nextTickMs
-	s.nextTickMs += market.SecondMs
-	for _, in := range s.instruments {
-		in.mu.Lock()
-		in.tick(nowMs, s.backlogMin)
-		in.log.bars.advance(nowMs)
-		in.mu.Unlock()
-		for p, stream := range in.klineStreams {
-			if cs := s.subscribers(stream); len(cs) > 0 {
-				s.sendKline(in, market.Period(p), stream, cs, nowMs)
-			}
+func (s *Server) sendTrade(in *instrument, t *trade) {
+	eventUs := max(s.clock.nowUs(), t.TimeUs)
+	aggs, singles := s.subscribers(in.streams.agg), s.subscribers(in.streams.trade)
+	if s.cfg.OnSend != nil && len(aggs)+len(singles) > 0 {
+		s.cfg.OnSend(in.Symbol.Symbol, t.ID, time.Now())
+	}
+	if len(aggs) > 0 {
+		s.send(in.streams.agg, aggs, func(u timeUnit) []byte {
+			return appendAggTrade(nil, u, eventUs, in.Symbol.Symbol, t)
+		})
+	}
+	if len(singles) > 0 {
+		for id := t.FirstID; id <= t.LastID; id++ {
+			s.send(in.streams.trade, singles, func(u timeUnit) []byte {
+				return appendTrade(nil, u, eventUs, in.Symbol.Symbol, t.single(id))
+			})
 		}
 	}
 }
 
-func (s *Server) sendKline(in *instrument, p market.Period, stream string, cs []*client, nowMs int64) {
+// tick ends the windows of 100 ms. At a whole second it ends those of 1000 ms too; bars that end with it are sent as closed, open ones of 1m and longer
+// every two seconds.
+func (s *Server) tick() {
+	nowMs := s.nextTickMs
+	s.nextTickMs += tickMs
+	eventUs := max(s.clock.nowUs(), nowMs*1000)
+	for _, in := range s.instruments {
+		if c, ok := in.log.depth.takeFast(); ok {
+			s.sendDepth(in, in.streams.depthFast, &in.streams.partialFast, &c, eventUs)
+		}
+		if nowMs%market.SecondMs == 0 {
+			s.tickSecond(in, nowMs, eventUs)
+		}
+	}
+	if nowMs%market.SecondMs == 0 {
+		s.sendTickers(nowMs, eventUs)
+	}
+}
+
+func (s *Server) tickSecond(in *instrument, nowMs, eventUs int64) {
+	in.mu.Lock()
+	in.tick(nowMs, s.backlogMin)
+	in.log.bars.advance(nowMs)
+	in.log.depth.remember(nowMs)
+	in.mu.Unlock()
+	if c, ok := in.log.depth.takeSlow(); ok {
+		s.sendDepth(in, in.streams.depth, &in.streams.partial, &c, eventUs)
+	}
+	for p, stream := range in.streams.klines {
+		if cs := s.subscribers(stream); len(cs) > 0 {
+			s.sendKline(in, market.Period(p), stream, cs, nowMs, eventUs)
+		}
+	}
+}
+
+// sendDepth sends the frames of one pace: what has changed, and the upper part of the book.
+func (s *Server) sendDepth(in *instrument, stream string, partial *[len(partialLevels)]string, c *bookChange, eventUs int64) {
+	if cs := s.subscribers(stream); len(cs) > 0 {
+		s.send(stream, cs, func(u timeUnit) []byte { return appendDepth(nil, u, eventUs, in.Symbol.Symbol, c) })
+	}
+	for i, stream := range partial {
+		if cs := s.subscribers(stream); len(cs) > 0 {
+			top := in.log.depth.book.top(partialLevels[i])
+			s.send(stream, cs, func(timeUnit) []byte { return appendTop(nil, &top) })
+		}
+	}
+}
+
+func (s *Server) sendKline(in *instrument, p market.Period, stream string, cs []*client, nowMs, eventUs int64) {
 	open := p.OpenMs(nowMs)
 	closed := open == nowMs
 	if closed {
@@ -105,98 +153,11 @@ func (s *Server) sendKline(in *instrument, p market.Period, stream string, cs []
 	} else if nowMs%(2*market.SecondMs) != 0 {
 		return
 	}
-	in.mu.RLock()
 	b, ok := in.log.bars.one(p, open)
-	in.mu.RUnlock()
 	if !ok {
 		return
 	}
-	eventUs := max(s.clock.nowUs(), nowMs*1000)
 	s.send(stream, cs, func(u timeUnit) []byte {
 		return appendKline(nil, u, eventUs, in.Symbol.Symbol, p, &b, closed)
 	})
-}
-
-// send encodes a frame once per form that a client wants and queues it for all of them.
-func (s *Server) send(stream string, cs []*client, encode func(timeUnit) []byte) {
-	var raw, combined [2][]byte // by unit
-	for _, c := range cs {
-		i := 0
-		if c.unit == inUs {
-			i = 1
-		}
-		if raw[i] == nil {
-			raw[i] = encode(c.unit)
-		}
-		c.mu.Lock()
-		wrap := c.combined
-		c.mu.Unlock()
-		frame := raw[i]
-		if wrap {
-			if combined[i] == nil {
-				combined[i] = fmt.Appendf(nil, `{"stream":"%s","data":%s}`, stream, raw[i])
-			}
-			frame = combined[i]
-		}
-		s.sendTo(c, stream, frame)
-	}
-}
-
-// sendTo queues a frame for one client, with the faults that hit it.
-func (s *Server) sendTo(c *client, stream string, data []byte) {
-	f := outFrame{data: data}
-	times := 1
-	var hold bool
-	for _, fault := range s.faults.onFrame(stream, time.Now) {
-		switch fault.Kind {
-		case FaultDrop:
-			times = 0
-		case FaultDuplicate:
-			times = 2
-		case FaultReorder:
-			hold = true
-		case FaultBinary:
-			f.binary = true
-		case FaultDelay:
-			f.delay = fault.Duration
-		case FaultRST, FaultFIN, FaultSilence, FaultShutdown:
-			s.hitConnection(c, &fault.Fault)
-			if fault.Kind != FaultShutdown {
-				times = 0
-			}
-		default:
-			f.data = spoil(fault.Kind, f.data)
-		}
-	}
-	if hold && times > 0 {
-		if c.held == nil {
-			c.held = map[string][]byte{}
-		}
-		if c.held[stream] == nil {
-			c.held[stream] = f.data
-			return
-		}
-	}
-	for range times {
-		c.enqueue(f)
-	}
-	if late := c.held[stream]; late != nil {
-		delete(c.held, stream)
-		c.enqueue(outFrame{data: late})
-	}
-}
-
-// hitConnection lets a connection's fault happen in the order of its frames; silence is at once.
-func (s *Server) hitConnection(c *client, f *Fault) {
-	switch f.Kind {
-	case FaultRST:
-		c.enqueue(outFrame{end: withRST})
-	case FaultFIN:
-		c.enqueue(outFrame{end: withFIN})
-	case FaultSilence:
-		c.goSilent(f.Duration)
-	case FaultShutdown:
-		c.enqueue(outFrame{data: c.shutdownEvent()})
-		c.enqueue(outFrame{end: closing, delay: f.Duration})
-	}
 }

@@ -18,6 +18,8 @@ type query struct {
 	unit       timeUnit
 	untilUs    int64 // REST knows trades up to here: faults
 	tombstones bool
+	stale      bool // REST knows the book of staleMs: faults
+	staleMs    int64
 	bad        *apiError
 }
 
@@ -115,15 +117,18 @@ func (q *query) endUs(name string) int64 {
 }
 
 // limit reads the number of rows: 500 unless sent, 1000 at most.
-func (q *query) limit() int {
+func (q *query) limit() int { return q.rows(500, 1000) }
+
+// rows reads limit.
+func (q *query) rows(unsent, most int) int {
 	v := q.number("limit")
 	switch {
 	case v == noTime:
-		return 500
+		return unsent
 	case v == 0:
 		q.fail(-1130, "Data sent for parameter 'limit' is not valid.")
 	}
-	return int(min(v, 1000))
+	return int(min(v, int64(most)))
 }
 
 func (q *query) interval() market.Period {

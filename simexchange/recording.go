@@ -2,8 +2,6 @@ package simexchange
 
 import (
 	"archive/zip"
-	"bufio"
-	"bytes"
 	"compress/gzip"
 	"encoding/csv"
 	"encoding/json"
@@ -68,52 +66,6 @@ func readAggTrades(r io.Reader) ([]trade, error) {
 		out = append(out, t)
 	}
 	return out, nil
-}
-
-// firstMergedID is the first aggregate id of recordings that have single trades only.
-const firstMergedID = 1
-
-// readFrames reads lines of "<receive time, ns> <frame>" and appends the symbol's @trade frames to trades. Neighbours of equal time, price and
-// side become one aggregate trade, as Binance makes them, with ids of its own.
-func readFrames(r io.Reader, symbol string, trades []trade) ([]trade, error) {
-	sc := bufio.NewScanner(r)
-	sc.Buffer(nil, 4<<20) // depth snapshots
-	mark := []byte(`"` + strings.ToLower(symbol) + `@trade"`)
-	for line := 1; sc.Scan(); line++ {
-		_, frame, _ := bytes.Cut(sc.Bytes(), []byte(" "))
-		if !bytes.Contains(frame[:min(len(frame), 100)], mark) {
-			continue
-		}
-		var f struct {
-			Data recordedTrade `json:"data"`
-		}
-		if err := json.Unmarshal(frame, &f); err != nil {
-			return nil, fmt.Errorf("line %d: %w", line, err)
-		}
-		f.Data.FirstID, f.Data.LastID, f.Data.AggID = f.Data.TradeID, f.Data.TradeID, firstMergedID
-		t, err := f.Data.trade()
-		if err == nil && f.Data.Symbol != symbol {
-			err = fmt.Errorf("s: %q in a frame of %s", f.Data.Symbol, symbol)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", line, err)
-		}
-		if n := len(trades); n > 0 {
-			last := &trades[n-1]
-			if last.TimeUs == t.TimeUs && last.Price == t.Price && last.BuyerMaker == t.BuyerMaker && last.LastID+1 == t.FirstID {
-				if last.Fills == nil {
-					last.Fills = []int64{last.Qty}
-				}
-				last.Fills = append(last.Fills, t.Qty)
-				last.Qty += t.Qty
-				last.LastID = t.LastID
-				continue
-			}
-			t.ID = last.ID + 1
-		}
-		trades = append(trades, t)
-	}
-	return trades, sc.Err()
 }
 
 // readKlines reads Binance's klines as CSV: open time, o, h, l, c, volume, close time, quote volume, trades, buy volume, buy quote volume. Times in
@@ -214,40 +166,32 @@ func readFile(path string, read func(io.Reader) error) error {
 	return nil
 }
 
-// load reads a recording's trades and the klines file.
-func (m *Recording) load() (trades []trade, klines []bar, err error) {
+// load reads a recording's files.
+func (m *Recording) load() (*recorded, error) {
+	rec := &recorded{}
 	for _, path := range m.AggTrades {
-		err = readFile(path, func(r io.Reader) error {
+		err := readFile(path, func(r io.Reader) error {
 			ts, err := readAggTrades(r)
-			trades = append(trades, ts...)
+			rec.trades = append(rec.trades, ts...)
 			return err
 		})
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	for _, path := range m.Frames {
-		err = readFile(path, func(r io.Reader) (err error) {
-			trades, err = readFrames(r, m.Symbol, trades)
-			return err
-		})
-		if err != nil {
-			return nil, nil, err
+		if err := readFile(path, func(r io.Reader) error { return rec.readFrames(r, m.Symbol) }); err != nil {
+			return nil, err
 		}
 	}
-	if len(trades) == 0 {
-		return nil, nil, fmt.Errorf("recording of %s: no trades of it in the files", m.Symbol)
+	if err := rec.order(); err != nil {
+		return nil, fmt.Errorf("recording of %s: %w", m.Symbol, err)
 	}
-	for i := 1; i < len(trades); i++ {
-		if err := trades[i].follows(&trades[i-1]); err != nil {
-			return nil, nil, fmt.Errorf("recording of %s: %w", m.Symbol, err)
-		}
+	if m.Klines == "" {
+		return rec, nil
 	}
-	if m.Klines != "" {
-		err = readFile(m.Klines, func(r io.Reader) (err error) {
-			klines, err = readKlines(r)
-			return err
-		})
-	}
-	return trades, klines, err
+	return rec, readFile(m.Klines, func(r io.Reader) (err error) {
+		rec.klines, err = readKlines(r)
+		return err
+	})
 }

@@ -20,14 +20,18 @@ type endpoint struct {
 func fixed(weight int) func(*query) int { return func(*query) int { return weight } }
 
 var endpoints = map[string]endpoint{
-	"/api/v3/ping":             {fixed(1), func(*Server, *query) ([]byte, *apiError) { return []byte("{}"), nil }},
-	"/api/v3/time":             {fixed(1), (*Server).serverTime},
-	"/api/v3/exchangeInfo":     {fixed(20), (*Server).exchangeInfo},
-	"/api/v3/aggTrades":        {fixed(4), (*Server).aggTrades},
-	"/api/v3/trades":           {fixed(25), (*Server).recentTrades},
-	"/api/v3/historicalTrades": {fixed(25), (*Server).historicalTrades},
-	"/api/v3/klines":           {fixed(2), (*Server).klines},
-	"/api/v3/uiKlines":         {fixed(2), (*Server).klines},
+	"/api/v3/ping":              {fixed(1), func(*Server, *query) ([]byte, *apiError) { return []byte("{}"), nil }},
+	"/api/v3/time":              {fixed(1), (*Server).serverTime},
+	"/api/v3/exchangeInfo":      {fixed(20), (*Server).exchangeInfo},
+	"/api/v3/aggTrades":         {fixed(4), (*Server).aggTrades},
+	"/api/v3/trades":            {fixed(25), (*Server).recentTrades},
+	"/api/v3/historicalTrades":  {fixed(25), (*Server).historicalTrades},
+	"/api/v3/klines":            {fixed(2), (*Server).klines},
+	"/api/v3/uiKlines":          {fixed(2), (*Server).klines},
+	"/api/v3/depth":             {depthWeight, (*Server).depth},
+	"/api/v3/ticker/24hr":       {perSymbols(2, 2, 40, 80), tickers},
+	"/api/v3/ticker/price":      {perSymbols(2, 4, 4, 4), perSymbol(priceRow)},
+	"/api/v3/ticker/bookTicker": {perSymbols(2, 4, 4, 4), perSymbol(bestRow)},
 }
 
 // apiError is an answer of errors.md.
@@ -72,6 +76,11 @@ func (s *Server) rest(w http.ResponseWriter, r *http.Request) {
 			q.untilUs = s.clock.nowUs() - f.Duration.Microseconds()
 		case FaultTombstone:
 			q.tombstones = true
+		case FaultStale:
+			q.stale = true
+			if f.Duration > 0 {
+				q.staleMs = s.clock.nowUs()/1000 - f.Duration.Milliseconds()
+			}
 		}
 	}
 	used, status, wait := s.limits.use(hostOf(r), ep.weight(q), time.Now())

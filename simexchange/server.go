@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,6 +38,7 @@ type Server struct {
 	mu      sync.Mutex // guards what follows
 	subs    subscriptions
 	clients map[*client]struct{}
+	awaits  awaited
 	running sync.WaitGroup // connections
 	life    context.Context
 	ended   bool
@@ -83,7 +85,7 @@ func (s *Server) begin() error {
 	if s.cfg.Recording == nil {
 		s.clock = wallClock()
 		nowUs := s.clock.nowUs()
-		s.nextTickMs = market.Period1s.NextMs(market.Period1s.OpenMs(nowUs / 1000))
+		s.nextTickMs = nextTick(nowUs)
 		return s.startMarket(nowUs)
 	}
 	return s.startRecording(time.Now().UnixMilli())
@@ -92,19 +94,15 @@ func (s *Server) begin() error {
 // startRecording loads the recordings. Times are moved all by the same number of minutes.
 func (s *Server) startRecording(nowMs int64) error {
 	rec := s.cfg.Recording
-	type loaded struct {
-		trades []trade
-		klines []bar
-	}
-	all := make([]loaded, len(rec.Markets))
+	all := make([]*recorded, len(rec.Markets))
 	var first, last int64
 	for i := range rec.Markets {
-		trades, klines, err := rec.Markets[i].load()
+		r, err := rec.Markets[i].load()
 		if err != nil {
 			return fmt.Errorf("recording.markets[%d]: %w", i, err)
 		}
-		all[i] = loaded{trades, klines}
-		from, to := trades[0].TimeUs, trades[len(trades)-1].TimeUs
+		all[i] = r
+		from, to := r.events[0].TimeUs, r.events[len(r.events)-1].TimeUs
 		if i == 0 || from < first {
 			first = from
 		}
@@ -121,13 +119,14 @@ func (s *Server) startRecording(nowMs int64) error {
 	}
 	for i := range rec.Markets {
 		in := s.bySymbol[rec.Markets[i].Symbol]
-		in.play(all[i].trades, all[i].klines, s.cfg.Market.Seed, shiftMs)
+		in.play(all[i], s.cfg.Market.Seed, shiftMs)
 		if err := in.catchUp(startUs, 0); err != nil {
 			return fmt.Errorf("recording of %w", err)
 		}
 	}
 	s.clock = heldClock(startUs, rec.Speed)
-	s.nextTickMs = market.Period1s.NextMs(market.Period1s.OpenMs(startUs / 1000))
+	s.awaits = awaited{trades: rec.WaitForSubscriber, streams: slices.Clone(rec.WaitForStreams)}
+	s.nextTickMs = nextTick(startUs)
 	return nil
 }
 
@@ -137,10 +136,10 @@ func (s *Server) Run(ctx context.Context) error {
 	defer cancel()
 	s.mu.Lock()
 	s.life = ctx
-	s.mu.Unlock()
-	if rec := s.cfg.Recording; rec == nil || !rec.WaitForSubscriber {
+	if s.awaits.met(nil) {
 		s.letGo()
 	}
+	s.mu.Unlock()
 	loops := []func(context.Context) error{s.serve, s.publish}
 	if s.saves() {
 		loops = append(loops, s.saveLoop)

@@ -29,7 +29,7 @@ type marketSnapshot struct {
 }
 
 const (
-	snapshotFormat = 1
+	snapshotFormat = 2
 	snapshotFile   = "simexchange.snapshot"
 )
 
@@ -47,7 +47,11 @@ func (in *instrument) snapshot() marketSnapshot {
 }
 
 // restore begins where a snapshot was taken. The open hour and day are made up of the minutes again.
-func (in *instrument) restore(m *marketSnapshot) {
+func (in *instrument) restore(m *marketSnapshot) error {
+	g, err := m.Checkpoint.State.generator()
+	if err != nil {
+		return fmt.Errorf("snapshot of %s: %w", m.Symbol, err)
+	}
 	bt := in.log.bars
 	bt.minutes.bars, bt.hours.bars, bt.days.bars = m.Minutes, m.Hours, m.Days
 	at := m.Checkpoint.MinuteMs
@@ -59,27 +63,29 @@ func (in *instrument) restore(m *marketSnapshot) {
 		bt.days.mergeBar(b)
 	}
 	bt.minutes.advance(at)
-	in.src = m.Checkpoint.State
-	in.checkpoints = []checkpoint{{MinuteMs: at, State: m.Checkpoint.State.clone()}}
+	in.src = g
+	in.checkpoints = []checkpoint{m.Checkpoint}
+	in.log.depth.reset(g.book.UpdateID(), g.levels())
+	return nil
 }
 
 // goOn lets a restored market follow the configuration from nowUs on, and halt where the simulator was away for longer than maxGap.
 func (in *instrument) goOn(savedMs, nowUs int64, maxGap time.Duration) (halted time.Duration) {
 	const savingMs = 5 * market.MinuteMs // trades after the last save were served too
 	g := in.src.(*generator)
-	last := g.Params
-	if n := len(g.Switches); n > 0 {
-		last = g.Switches[n-1].Params
+	last := g.params
+	if n := len(g.switches); n > 0 {
+		last = g.switches[n-1].Params
 	}
 	from, resume := (savedMs+savingMs)*1000, nowUs-maxGap.Microseconds()
 	if resume > from {
-		g.Switches = append(g.Switches, paramSwitch{AtUs: from, Params: last, ResumeUs: resume})
+		g.switches = append(g.switches, paramSwitch{AtUs: from, Params: last, ResumeUs: resume})
 		halted = time.Duration(resume-from) * time.Microsecond
 	}
 	if last != in.params {
-		g.Switches = append(g.Switches, paramSwitch{AtUs: nowUs, Params: in.params})
+		g.switches = append(g.switches, paramSwitch{AtUs: nowUs, Params: in.params})
 	}
-	in.checkpoints[0].State = g.clone()
+	in.checkpoints[0].State = g.state()
 	return halted
 }
 
@@ -157,15 +163,20 @@ func (s *Server) startMarket(nowUs int64) error {
 	backlog := int(s.cfg.Market.Backlog / time.Minute)
 	for _, in := range s.instruments {
 		m := saved[in.Symbol.Symbol]
+		var err error
+		if m == nil {
+			err = in.begin(s.cfg.Market.Seed, market.Period1m.OpenMs(nowUs/1000)-int64(backlog)*market.MinuteMs)
+		} else {
+			err = in.restore(m)
+		}
 		switch {
+		case err != nil:
+			return err
 		case m == nil:
-			in.begin(s.cfg.Market.Seed, market.Period1m.OpenMs(nowUs/1000)-int64(backlog)*market.MinuteMs)
 		case m.Checkpoint.MinuteMs*1000 > nowUs:
 			s.log.Warn("the clock is behind the snapshot: the market stands still until then", slog.String("symbol", m.Symbol),
 				slog.Time("snapshot", time.UnixMilli(m.Checkpoint.MinuteMs)))
-			in.restore(m)
 		default:
-			in.restore(m)
 			if halted := in.goOn(snap.SavedMs, nowUs, s.cfg.Market.MaxGap); halted > 0 {
 				s.log.Warn("away for longer than market.max_gap: no trades in between", slog.String("symbol", m.Symbol), slog.Duration("halted", halted))
 			}

@@ -1,8 +1,13 @@
 package simexchange
 
 import (
+	"fmt"
 	"net/url"
+	"path"
+	"slices"
 	"strings"
+
+	"github.com/tickcast/tickcast/market"
 )
 
 // Names of streams: the symbol in lower case, and one of these.
@@ -12,9 +17,51 @@ const (
 	klineInfix     = "@kline_"
 )
 
-// isTradeStream says whether the stream carries trades, for which a recording may wait.
-func isTradeStream(name string) bool {
-	return strings.HasSuffix(name, aggTradeSuffix) || strings.HasSuffix(name, tradeSuffix)
+// partialLevels are the sizes of partial books.
+var partialLevels = [...]int{5, 10, 20}
+
+// allMiniTickers is the stream of all symbols' miniTickers.
+const allMiniTickers = "!miniTicker@arr"
+
+// streamNames are the streams of one symbol.
+type streamNames struct {
+	agg, trade, bookTicker, ticker, miniTicker string
+	depth, depthFast                           string
+	partial, partialFast                       [len(partialLevels)]string
+	klines                                     [market.PeriodCount]string
+}
+
+func namesOf(symbol string) streamNames {
+	n := streamNames{agg: symbol + aggTradeSuffix, trade: symbol + tradeSuffix, bookTicker: symbol + "@bookTicker", ticker: symbol + "@ticker",
+		miniTicker: symbol + "@miniTicker", depth: symbol + "@depth", depthFast: symbol + "@depth@100ms"}
+	for i, levels := range partialLevels {
+		n.partial[i] = fmt.Sprintf("%s@depth%d", symbol, levels)
+		n.partialFast[i] = n.partial[i] + "@100ms"
+	}
+	for _, p := range market.Periods() {
+		n.klines[p] = symbol + klineInfix + p.String()
+	}
+	return n
+}
+
+// awaited are the subscriptions for which a held clock waits.
+type awaited struct {
+	trades  bool
+	streams []string // patterns
+}
+
+// met counts new subscriptions and says whether nothing is awaited any more.
+func (a *awaited) met(names []string) bool {
+	for _, n := range names {
+		if strings.HasSuffix(n, aggTradeSuffix) || strings.HasSuffix(n, tradeSuffix) {
+			a.trades = false
+		}
+		a.streams = slices.DeleteFunc(a.streams, func(pattern string) bool {
+			ok, _ := path.Match(pattern, n)
+			return ok
+		})
+	}
+	return !a.trades && len(a.streams) == 0
 }
 
 // splitStreams reads "a@x/b@y" as it stands in an address, where parts may be escaped.

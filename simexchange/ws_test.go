@@ -19,11 +19,11 @@ func TestAddressesAndTheirFrames(t *testing.T) {
 	subscribe := `{"method":"SUBSCRIBE","params":["btcusdt@aggTrade"],"id":7}`
 	for _, c := range []struct{ path, request, want string }{
 		{"/ws/btcusdt@aggTrade", "", raw},
-		{"/ws/btcusdt@aggTrade/btcusdt@depth@100ms", "", raw},
+		{"/ws/btcusdt@aggTrade/btcusdt@avgPrice", "", raw},
 		{"/ws/btcusdt%40aggTrade", "", raw},
 		{"/ws", subscribe, raw},
 		{"/ws/3", subscribe, raw},
-		{"/stream?streams=btcusdt@aggTrade/ethusdt@depth", "", combined},
+		{"/stream?streams=btcusdt@aggTrade/ethusdt@avgPrice", "", combined},
 		{"/stream?streams=btcusdt%40aggTrade", "", combined},
 		{"/stream?timeUnit=millisecond&streams=btcusdt@aggTrade", "", combined},
 		{"/stream", subscribe, combined},

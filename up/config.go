@@ -10,10 +10,13 @@ import (
 	"github.com/tickcast/tickcast/broker"
 	"github.com/tickcast/tickcast/compute"
 	"github.com/tickcast/tickcast/configs"
+	"github.com/tickcast/tickcast/engine"
+	"github.com/tickcast/tickcast/history"
 	"github.com/tickcast/tickcast/ingest"
 	"github.com/tickcast/tickcast/kafka/embedded"
 	"github.com/tickcast/tickcast/public"
 	"github.com/tickcast/tickcast/simexchange"
+	"github.com/tickcast/tickcast/sinks/store"
 )
 
 // Venues that `up` can take its market from.
@@ -33,14 +36,18 @@ type Config struct {
 	Kafka     embedded.Config    `yaml:"kafka"`
 	Simulator simexchange.Config `yaml:"simulator"`
 	Ingest    ingest.Config      `yaml:"ingest"`
+	Engine    engine.Config      `yaml:"engine"`
 	Compute   compute.Config     `yaml:"compute"`
 	Broker    broker.Config      `yaml:"broker"`
+	Store     store.Config       `yaml:"store"`
+	History   history.Config     `yaml:"history"`
 }
 
 // DefaultConfig serves the simulator's market, and keeps it in ./data.
 func DefaultConfig() Config {
 	return Config{DataDir: "data", Venue: VenueSimulator, Ports: "fixed", HTTP: public.DefaultConfig(), Kafka: embedded.DefaultConfig(),
-		Simulator: simexchange.DefaultConfig(), Ingest: ingest.DefaultConfig(), Compute: compute.DefaultConfig(), Broker: broker.DefaultConfig()}
+		Simulator: simexchange.DefaultConfig(), Ingest: ingest.DefaultConfig(), Engine: engine.DefaultConfig(), Compute: compute.DefaultConfig(), Broker: broker.DefaultConfig(),
+		Store: store.DefaultConfig(), History: history.DefaultConfig()}
 }
 
 // Load reads a configuration file over the defaults; an empty path means the shipped up.yaml.

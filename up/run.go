@@ -29,7 +29,7 @@ func tune() {
 }
 
 // Run runs all roles until ctx ends or one of them fails. They stop in the order in which data flows, so that what has been taken in reaches Kafka and, where
-// time allows, the clients: first the source, then compute, then the bridge and the edge, and Kafka last.
+// time allows, the clients: first the sources, then compute, then the bridge and HTTP, the store behind who asks it, the edge, and Kafka last.
 func (u *Up) Run(ctx context.Context) error {
 	tune()
 	failed := make(chan error, 16)
@@ -50,17 +50,18 @@ func (u *Up) Run(ctx context.Context) error {
 	}
 	p := &u.parts
 	var stages []*stage // in the order of stopping
-	marketLog := start("market log", p.marketLog.Run)
+	marketLog, engineLog := start("market log", p.marketLog.Run), start("engine's log", p.engineLog.Run)
 	var exchange *stage
 	if p.simulator != nil {
 		exchange = start("simulator", p.simulator.Run)
 	}
-	stages = append(stages, start("ingest", p.ingest.Run), marketLog)
+	stages = append(stages, start("ingest", p.ingest.Run), marketLog, start("engine", p.engine.Run), engineLog)
 	if exchange != nil {
 		stages = append(stages, exchange)
 	}
 	stages = append(stages, start("compute", p.compute.Run), start("bridge", p.bridge.Run))
 	stages = append(stages, start("http", p.http.Run))
+	stages = append(stages, start("history", func(ctx context.Context) error { return p.history.Run(ctx, p.store.Ready()) }), start("store", p.store.Run))
 
 	var err error
 	select {
@@ -80,14 +81,22 @@ func (u *Up) Run(ctx context.Context) error {
 	for _, s := range stages {
 		s.cancel()
 		<-s.done
-		if s == marketLog {
-			if e := p.marketLog.Close(closeWait); e != nil && err == nil {
-				err = e
-			}
+		var e error
+		switch s {
+		case marketLog:
+			e = p.marketLog.Close(closeWait)
+		case engineLog:
+			e = p.engineLog.Close(closeWait)
+		}
+		if err == nil {
+			err = e
 		}
 	}
 	if !u.isReady() {
 		closeUnused(p.broker.Run)
+	}
+	if e := p.store.Close(); e != nil && err == nil {
+		err = e
 	}
 	p.stopKafka()
 	if u.lock != nil {

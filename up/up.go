@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -14,17 +15,22 @@ import (
 	"github.com/tickcast/tickcast/broker"
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/compute"
+	"github.com/tickcast/tickcast/engine"
+	"github.com/tickcast/tickcast/history"
 	"github.com/tickcast/tickcast/ingest"
 	"github.com/tickcast/tickcast/ingest/kafkalog"
 	"github.com/tickcast/tickcast/kafka"
 	"github.com/tickcast/tickcast/kafka/embedded"
+	"github.com/tickcast/tickcast/kafka/marketlog"
 	"github.com/tickcast/tickcast/public"
 	"github.com/tickcast/tickcast/simexchange"
+	"github.com/tickcast/tickcast/sinks/store"
 	"github.com/tickcast/tickcast/web"
 )
 
 // Up is the embedded form. New binds every port and opens the data folder; Run runs the roles.
 type Up struct {
+	cfg   Config
 	log   *slog.Logger
 	lock  *os.File
 	parts parts
@@ -36,11 +42,15 @@ type parts struct {
 	simulator *simexchange.Server // nil: the venue is live
 	ingest    *ingest.Ingest
 	marketLog *kafkalog.Log
+	engine    *engine.Engine
+	engineLog *marketlog.Writer
 	kafka     *embedded.Kafka
 	stopKafka func() // ends the embedded Kafka, which runs from New on
 	compute   *compute.Compute
 	bridge    *bridge.Bridge
 	broker    *broker.Broker
+	store     *store.Store
+	history   *history.History
 	http      *public.Server
 }
 
@@ -61,7 +71,7 @@ func New(cfg Config, version string, log *slog.Logger) (_ *Up, err error) {
 	if err != nil {
 		return nil, err
 	}
-	u := &Up{log: log, ready: make(chan struct{})}
+	u := &Up{cfg: cfg, log: log, ready: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			u.abandon()
@@ -77,6 +87,8 @@ func New(cfg Config, version string, log *slog.Logger) (_ *Up, err error) {
 		cfg.Kafka.DataDir = filepath.Join(cfg.DataDir, "kafka")
 		cfg.Compute.Checkpoint = filepath.Join(cfg.DataDir, "compute.checkpoint")
 		cfg.Simulator.DataDir = filepath.Join(cfg.DataDir, "simulator")
+		cfg.Engine.DataDir = filepath.Join(cfg.DataDir, "engine")
+		cfg.Store.File = filepath.Join(cfg.DataDir, "store.db")
 	}
 	role := func(name string) *slog.Logger { return log.With("role", name) }
 	p := &u.parts
@@ -86,10 +98,6 @@ func New(cfg Config, version string, log *slog.Logger) (_ *Up, err error) {
 	origin := web.OriginVenue
 	if cfg.Venue == VenueSimulator {
 		origin = web.OriginSimulator
-	}
-	page := web.Handler(web.AppOf(cat, origin, version, p.broker.Addrs().WebSocket, cfg.Broker.WebSocketPath))
-	if p.http, err = public.New(cfg.HTTP, page, u.isReady, role("http")); err != nil {
-		return nil, err
 	}
 	if err := u.startKafka(&cfg, cat, role("kafka")); err != nil {
 		return nil, err
@@ -103,15 +111,33 @@ func New(cfg Config, version string, log *slog.Logger) (_ *Up, err error) {
 		cfg.Ingest.Binance.WsURL = "ws" + p.simulator.URL()[len("http"):]
 	}
 	client := kafka.Config{Brokers: p.kafka.Addr()}
-	cfg.Compute.Kafka = client
-	if p.marketLog, err = kafkalog.New(client, cat, role("ingest")); err != nil {
+	cfg.Compute.Kafka, cfg.Store.Kafka, cfg.History.Kafka = client, client, client
+	if p.marketLog, err = kafkalog.New(client, role("ingest")); err != nil {
 		return nil, err
 	}
 	if p.ingest, err = ingest.New(cfg.Ingest, cat.Contracts, p.marketLog, p.marketLog, role("ingest")); err != nil {
 		return nil, fmt.Errorf("ingest: %w", err)
 	}
+	if p.engineLog, err = marketlog.NewWriter(client, "engine", role("engine")); err != nil {
+		return nil, err
+	}
+	if p.engine, err = engine.New(cfg.Engine, cat.Contracts, p.engineLog, role("engine")); err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
 	if p.compute, err = compute.New(cfg.Compute, cat, role("compute")); err != nil {
 		return nil, fmt.Errorf("compute: %w", err)
+	}
+	if p.store, err = store.New(cfg.Store, role("store")); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	if p.history, err = history.New(cfg.History, cat, p.store.DB(), role("history")); err != nil {
+		return nil, fmt.Errorf("history: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/api/", p.history)
+	mux.Handle("/", web.Handler(web.AppOf(cat, origin, version, p.broker.Addrs().WebSocket, cfg.Broker.WebSocketPath)))
+	if p.http, err = public.New(cfg.HTTP, mux, u.isReady, role("http")); err != nil {
+		return nil, err
 	}
 	if p.bridge, err = bridge.New(bridge.Config{Kafka: client}, cat, p.broker, role("bridge")); err != nil {
 		return nil, err
@@ -141,6 +167,16 @@ func (u *Up) startKafka(cfg *Config, cat *catalog.Catalog, log *slog.Logger) err
 	return err
 }
 
+// Reload reads the catalogue of contracts again, while Run runs: what is new is read from its venue, what is gone is delisted, and what changed goes into the logs,
+// from which everything else follows. An error changes nothing.
+func (u *Up) Reload() error {
+	cat, err := catalog.Load(u.cfg.Topics, u.cfg.Contracts, catalog.Embedded)
+	if err != nil {
+		return err
+	}
+	return u.parts.ingest.Reload(cat.Contracts)
+}
+
 func (u *Up) isReady() bool {
 	select {
 	case <-u.ready:
@@ -167,6 +203,12 @@ func (u *Up) Addrs() Addrs {
 func (u *Up) abandon() {
 	if u.parts.marketLog != nil {
 		_ = u.parts.marketLog.Close(0) // nothing was written
+	}
+	if u.parts.engineLog != nil {
+		_ = u.parts.engineLog.Close(0)
+	}
+	if u.parts.store != nil {
+		_ = u.parts.store.Close()
 	}
 	if u.parts.simulator != nil {
 		closeUnused(u.parts.simulator.Run)

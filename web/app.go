@@ -34,6 +34,9 @@ func AppOf(cat *catalog.Catalog, origin Origin, version, wsAddr, wsPath string) 
 		for _, p := range c.Period {
 			one.Periods = append(one.Periods, p.String())
 		}
+		for _, b := range c.Books {
+			one.Books = append(one.Books, b.String())
+		}
 		app.Contracts = append(app.Contracts, one)
 	}
 	return app

@@ -32,5 +32,6 @@ type Contract struct {
 	Quote     string   `json:"quote"`
 	Tick      string   `json:"tick"` // a decimal, such as "0.01"
 	Step      string   `json:"step"`
-	Periods   []string `json:"periods"` // shortest first
+	Books     []string `json:"books,omitempty"` // price resolutions of its order books, as the catalogue writes them
+	Periods   []string `json:"periods"`         // shortest first
 }

@@ -12,6 +12,7 @@ import (
 	"testing/fstest"
 
 	"github.com/tickcast/tickcast/catalog"
+	"github.com/tickcast/tickcast/market"
 )
 
 var built = fstest.MapFS{
@@ -75,6 +76,23 @@ func TestAppJSONIsTheApp(t *testing.T) {
 	}
 	if got.WS != app.WS || len(got.Contracts) != 1 || got.Contracts[0].ID != "BTCUSDT" || !*got.Contracts[0].Simulated {
 		t.Errorf("got %+v", got)
+	}
+}
+
+func TestAppOfACatalogue(t *testing.T) {
+	tick, step := market.Unit{Size: 1, Scale: 2}, market.Unit{Size: 1, Scale: 5}
+	cat := &catalog.Catalog{Contracts: []market.Contract{{
+		ID: "BTCUSDT", Source: "binance", Base: "BTC", Quote: "USDT", Tick: tick, Step: step,
+		Books: []market.Unit{tick, {Size: 10, Scale: 0}}, Period: []market.Period{market.Period1s},
+	}}}
+	got, err := json.Marshal(AppOf(cat, OriginSimulator, "v1", "127.0.0.1:8083", "/mqtt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"version":"v1","ws":{"port":8083,"path":"/mqtt"},"contracts":[{"id":"BTCUSDT","source":"binance","simulated":true,"base":"BTC","quote":"USDT",` +
+		`"tick":"0.01","step":"0.00001","books":["0.01","10"],"periods":["1s"]}]}`
+	if string(got) != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 

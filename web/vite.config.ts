@@ -2,7 +2,7 @@ import { defaultClientConditions, defaultServerConditions, type Plugin } from 'v
 import { defineConfig } from 'vitest/config'
 import { licences } from './licences.ts'
 
-/** `npm run dev` without a server: a fake broker and a random market. */
+/** `npm run dev` without a server: a fake broker, a random market and its history. */
 function fakeMarket(): Plugin {
   return {
     name: 'fake-market',
@@ -10,12 +10,16 @@ function fakeMarket(): Plugin {
     async configureServer(server) {
       if (process.env.VITEST) return
       const { FakeEdge } = await import('./test/fake-edge.ts')
+      const { answerHistory } = await import('./test/fake-history.ts')
       const { appJSON, runMarkets } = await import('./test/random-market.ts')
       const edge = await FakeEdge.listen(Number(process.env.TICKCAST_WS_PORT ?? 0))
-      const stop = runMarkets(edge, Number(process.env.TICKCAST_RATE ?? 1))
+      const { markets, stop } = runMarkets(edge, Number(process.env.TICKCAST_RATE ?? 1))
       server.httpServer?.once('close', () => {
         stop()
         void edge.close()
+      })
+      server.middlewares.use((request, response, next) => {
+        if (!answerHistory(request, response, (symbol) => markets.find(({ contract }) => contract.id === symbol)?.history)) next()
       })
       server.middlewares.use('/app.json', (_, response) => {
         response.setHeader('Content-Type', 'application/json')

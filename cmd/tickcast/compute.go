@@ -10,7 +10,7 @@ import (
 )
 
 func newCompute() *cobra.Command {
-	return newRole("compute", "Compute candles from the log, in place of Flink", "compute.yaml", func(f *roleFile) {
+	return newRole("compute", "Compute candles, tickers and order books from the logs, in place of Flink", "compute.yaml", func(f *roleFile) {
 		cfg := compute.DefaultConfig()
 		f.Compute = &cfg
 	}, func(ctx context.Context, f *roleFile, log *slog.Logger) error {

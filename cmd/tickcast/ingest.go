@@ -14,7 +14,7 @@ import (
 )
 
 func newIngest() *cobra.Command {
-	return newRole("ingest", "Bring a venue's trades into Kafka", "ingest.binance.yaml", func(f *roleFile) {
+	return newRole("ingest", "Bring a venue's trades and order books into Kafka", "ingest.binance.yaml", func(f *roleFile) {
 		cfg, k := ingest.DefaultConfig(), kafka.DefaultConfig()
 		f.Ingest, f.Kafka = &cfg, &k
 	}, func(ctx context.Context, f *roleFile, log *slog.Logger) error {
@@ -22,7 +22,7 @@ func newIngest() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		marketLog, err := kafkalog.New(*f.Kafka, cat, log)
+		marketLog, err := kafkalog.New(*f.Kafka, log)
 		if err != nil {
 			return err
 		}
@@ -30,6 +30,13 @@ func newIngest() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		onHangup(ctx, log, func() error {
+			cat, err := f.catalog()
+			if err != nil {
+				return err
+			}
+			return in.Reload(cat.Contracts)
+		})
 		// the log's writer outlives ingest, which may wait for it
 		writerCtx, stopWriter := context.WithCancel(context.WithoutCancel(ctx))
 		g, ctx := errgroup.WithContext(ctx)

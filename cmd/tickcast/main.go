@@ -40,7 +40,7 @@ func newRoot() *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&level, "log-level", "info", "debug, info, warn or error")
 	root.PersistentFlags().StringVar(&format, "log-format", "text", "text or json")
-	root.AddCommand(newUp(), newIngest(), newCompute(), newBridge(), newBroker(), newSimExchange(), newTopics(), newSub(), newVersion())
+	root.AddCommand(newUp(), newIngest(), newEngine(), newCompute(), newBridge(), newBroker(), newHistory(), newSimExchange(), newTopics(), newSub(), newVersion())
 	root.CompletionOptions.DisableDefaultCmd = true
 	return root
 }

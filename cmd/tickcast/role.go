@@ -11,10 +11,13 @@ import (
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/compute"
 	"github.com/tickcast/tickcast/configs"
+	"github.com/tickcast/tickcast/engine"
+	"github.com/tickcast/tickcast/history"
 	"github.com/tickcast/tickcast/ingest"
 	"github.com/tickcast/tickcast/kafka"
 	"github.com/tickcast/tickcast/public"
 	"github.com/tickcast/tickcast/simexchange"
+	"github.com/tickcast/tickcast/sinks/store"
 )
 
 // roleFile is the configuration file of one role that runs alone: the section of that role, and which catalogue it uses.
@@ -26,9 +29,12 @@ type roleFile struct {
 	HTTP      *public.Config      `yaml:"http"`
 	Simulator *simexchange.Config `yaml:"simulator"`
 	Ingest    *ingest.Config      `yaml:"ingest"`
+	Engine    *engine.Config      `yaml:"engine"`
 	Compute   *compute.Config     `yaml:"compute"`
 	Bridge    *bridge.Config      `yaml:"bridge"`
 	Broker    *broker.Config      `yaml:"broker"`
+	Store     *store.Config       `yaml:"store"`
+	History   *history.Config     `yaml:"history"`
 }
 
 // newRole makes the subcommand of one role: prepare sets the defaults, run builds the role and runs it.

@@ -39,6 +39,7 @@ func newUp() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			onHangup(cmd.Context(), roleLog("up"), u.Reload)
 			go func() {
 				select {
 				case <-u.Ready():

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tickcast/tickcast/compute/core"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -39,66 +40,68 @@ func seedBar(c *market.Candle) bar {
 }
 
 // contractRecord takes the contract's catalogue entry.
-func (m *Machine) contractRecord(r *market.Record) (Verdict, error) {
+func (m *Machine) contractRecord(r *market.Record) (core.Verdict, error) {
 	m.block.drop()
 	spec := r.Spec
 	if spec.Seeds > maxSeeds {
-		return Invalid, fmt.Errorf("contract record announces %d seeds, at most %d are taken", spec.Seeds, maxSeeds)
+		return core.Invalid, fmt.Errorf("contract record announces %d seeds, at most %d are taken", spec.Seeds, maxSeeds)
 	}
 	if spec.Contract.Tick.Scale > market.MaxScale || spec.Contract.Step.Scale > market.MaxScale {
-		return Invalid, fmt.Errorf("contract record: tick or step has more than %d decimals", market.MaxScale)
+		return core.Invalid, fmt.Errorf("contract record: tick or step has more than %d decimals", market.MaxScale)
 	}
 	m.source, m.simulated = r.Source, r.Simulated
 	if spec.Delisted {
 		m.reset()
 		m.spec = spec
-		return Delisted, nil
+		m.delistedSeq = r.Seq
+		m.clear()
+		return core.Delisted, nil
 	}
 	if spec.Seeds > 0 {
 		m.block = block{spec: spec, atMs: r.EventMs}
 	}
 	if m.phase != unseeded {
 		m.update(spec)
-		return Applied, nil
+		return core.Applied, nil
 	}
 	m.spec = spec
 	if spec.Seeds == 0 && m.fresh { // the epoch begins here and the source has nothing before
 		m.block = block{spec: spec, atMs: r.EventMs}
 		m.begin()
 		m.block.drop()
-		return Applied, nil
+		return core.Applied, nil
 	}
 	if spec.Seeds == 0 {
-		return Waiting, nil
+		return core.Waiting, nil
 	}
-	return Applied, nil
+	return core.Applied, nil
 }
 
 // seed takes one record of a block; the last one begins the contract.
-func (m *Machine) seed(r *market.Record) (Verdict, error) {
+func (m *Machine) seed(r *market.Record) (core.Verdict, error) {
 	want := m.block.spec.Seeds
 	if want == 0 {
-		return Waiting, nil
+		return core.Waiting, nil
 	}
 	if u := &m.block.spec.Contract; r.PriceScale != u.Tick.Scale || r.QtyScale != u.Step.Scale {
 		m.block.drop()
-		return Invalid, fmt.Errorf("seed record with %d and %d decimals, the contract has %d and %d", r.PriceScale, r.QtyScale, u.Tick.Scale, u.Step.Scale)
+		return core.Invalid, fmt.Errorf("seed record with %d and %d decimals, the contract has %d and %d", r.PriceScale, r.QtyScale, u.Tick.Scale, u.Step.Scale)
 	}
-	if r.Seed.OpenMs < minEventMs || r.Seed.OpenMs >= maxEventMs {
+	if r.Seed.OpenMs < core.MinEventMs || r.Seed.OpenMs >= core.MaxEventMs {
 		m.block.drop()
-		return Invalid, fmt.Errorf("seed record: open time %d is impossible", r.Seed.OpenMs)
+		return core.Invalid, fmt.Errorf("seed record: open time %d is impossible", r.Seed.OpenMs)
 	}
 	m.block.got = append(m.block.got, r.Seed)
 	if len(m.block.got) < want {
-		return Applied, nil
+		return core.Applied, nil
 	}
-	if m.phase == running && m.block.endMs() <= m.nowMs()+maxJumpMs {
+	if m.phase == running && m.block.endMs() <= m.nowMs()+core.MaxJumpMs {
 		m.heal()
 	} else {
 		m.begin()
 	}
 	m.block.drop()
-	return Applied, nil
+	return core.Applied, nil
 }
 
 // endMs is the end of the newest seed.
@@ -160,9 +163,11 @@ func (m *Machine) begin() {
 	m.openAt(p1s, m.open[p1m].OpenMs, m.lastSeen)
 	if m.beginMs > m.nowMs() {
 		m.skipHole(m.beginMs)
+		m.ticker.wholeMs = m.beginMs
 	}
 	m.beginMs = max(m.beginMs, m.nowMs())
 	m.seeding = false
+	m.ticker.rolled, m.ticker.changed = false, true
 	m.phase = running
 	if m.live {
 		m.PublishAll(m.ev.ComputeMs)
@@ -234,6 +239,9 @@ func (m *Machine) skipTo(dayMs int64) {
 // beginMinutes replays seeded days, then seeded minutes; the log must hold every trade from the end of the last one.
 func (m *Machine) beginMinutes(days, minutes []market.Candle) {
 	first := &minutes[0]
+	if len(days) > 0 {
+		m.ticker.wholeMs = first.OpenMs
+	}
 	m.replayDays(days, p1d.OpenMs(first.OpenMs), first.Open)
 	for p := p1s; p <= p1d; p++ {
 		m.openAt(p, p.OpenMs(first.OpenMs), first.Open)
@@ -255,6 +263,7 @@ func (m *Machine) beginMinutes(days, minutes []market.Candle) {
 func (m *Machine) beginDays(days []market.Candle) {
 	last := &days[len(days)-1]
 	m.lastSeen = last.Close
+	m.ticker.wholeMs = last.OpenMs + market.DayMs
 	m.replayDays(days, last.OpenMs+market.DayMs, last.Close)
 	for p := p1s; p <= p1d; p++ {
 		m.openAt(p, last.OpenMs+market.DayMs, last.Close)
@@ -283,6 +292,7 @@ func (m *Machine) join(eventMs, price int64) {
 		m.open[p].Flags |= flagPartial
 	}
 	m.beginMs, m.lastSeen, m.phase = m.nowMs(), price, running
+	m.ticker.wholeMs = p1m.NextMs(m.open[p1m].OpenMs)
 }
 
 // heal takes from a block the days that the state knows only in part.

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/tickcast/tickcast/compute/core"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -58,7 +59,7 @@ func BenchmarkTrades(b *testing.B) {
 	}
 	var d market.Decoder
 	var r market.Record
-	in := Input{Record: &r, ComputeMs: 1_700_000_000_000}
+	in := core.Input{Record: &r, ComputeMs: 1_700_000_000_000}
 	b.ReportAllocs()
 	b.ResetTimer()
 	for done := 0; done < b.N; {
@@ -66,7 +67,7 @@ func BenchmarkTrades(b *testing.B) {
 		machines := map[string]*Machine{}
 		for i := range 10 {
 			id := fmt.Sprintf("C%dUSDT", i)
-			machines[id] = New(id, 0, func(o *Output) {
+			machines[id] = New(id, 0, func(o *core.Output) {
 				out++
 				bytes += int64(len(o.Key) + len(o.Ver) + len(o.Value))
 			})
@@ -76,7 +77,7 @@ func BenchmarkTrades(b *testing.B) {
 			if err := d.Decode(line, &r); err != nil {
 				b.Fatal(err)
 			}
-			if v, err := machines[r.Contract].Apply(&in); v != Applied {
+			if v, err := machines[r.Contract].Apply(&in); v != core.Applied {
 				b.Fatal(v, err)
 			}
 		}

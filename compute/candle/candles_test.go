@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tickcast/tickcast/compute/core"
+	"github.com/tickcast/tickcast/compute/core/coretest"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -27,14 +29,14 @@ func collect(t *testing.T, m *Machine, records []market.Record) {
 		if err := d.Decode(line, &r); err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
-		if v, err := m.Apply(&Input{Record: &r, Value: line}); v != Applied {
+		if v, err := m.Apply(&core.Input{Record: &r, Value: line}); v != core.Applied {
 			t.Fatalf("%s: %s %v", line, v, err)
 		}
 	}
 }
 
-func keep(outs *[]output) func(*Output) {
-	return func(o *Output) { *outs = append(*outs, copyOf(o)) }
+func keep(outs *[]output) func(*core.Output) {
+	return func(o *core.Output) { *outs = append(*outs, coretest.Copy(o)) }
 }
 
 // seeds writes a block as ingest does: 62 days and 24 hours of minutes, random.
@@ -216,7 +218,7 @@ func TestRecordedAggTradesGiveBinancesKlines(t *testing.T) {
 		t.Fatalf("%d klines, %v", len(klines), err)
 	}
 	for _, k := range klines {
-		c := parse(t, ledger["BTCUSDT/1m/"+k[0]].value)
+		c := parse(t, ledger["BTCUSDT/1m/"+k[0]].Value)
 		got := []string{c.O, c.H, c.L, c.C, c.V, c.QV, fmt.Sprint(c.N), c.BV, c.BQV}
 		want := []string{k[1], k[2], k[3], k[4], k[5], k[7], k[8], k[9], k[10]}
 		for i := range want {
@@ -227,9 +229,44 @@ func TestRecordedAggTradesGiveBinancesKlines(t *testing.T) {
 	}
 }
 
+// Midnight is in the recording: every period up to 1d closes on its trades, and what was before comes from seeds.
 func TestRecordedTradesOf2024GiveTheCandlesOfSortGroupFold(t *testing.T) {
-	t.Parallel()
-	f, err := os.Open("../../../shared/data/binance-spot-2024-08-08/spot_btcusdt_20240808.gz")
+	for _, symbol := range []string{"btcusdt", "ethusdt"} {
+		t.Run(symbol, func(t *testing.T) {
+			t.Parallel()
+			r := rand.New(rand.NewPCG(8, 8))
+			o := &oracle{price: 2, qty: 5}
+			var l scribe
+			l.begin("")
+			l.qtyScale = 5
+			begin := ms("2024-08-08T23:54:00")
+			l.seeds(r, begin, 6_183_700, o)
+			at := begin
+			for _, day := range []string{"_20240808.gz", "_20240809.gz"} {
+				at = recordedTrades(t, "../../../shared/data/binance-spot-2024-08-08/spot_"+symbol+day, at, &l, o)
+			}
+			if len(o.deals) < 14_000 || at < ms("2024-08-09T00:05:00") {
+				t.Fatalf("only %d trades, until %d", len(o.deals), at)
+			}
+			var outs []output
+			m := New(l.contract, 0, keep(&outs))
+			collect(t, m, l.records)
+			m.PublishAll(0)
+			o.check(t, outs, l.contract, begin, at)
+			closed := newest(outs, Closed)
+			for p := market.Period1s; p <= market.Period1d; p++ {
+				if got := parse(t, closed["BTCUSDT/"+p.String()].Value); got.T < begin-24*market.HourMs || got.Q != "ok" {
+					t.Errorf("the newest closed %s candle is of %d, %s", p, got.T, got.Q)
+				}
+			}
+		})
+	}
+}
+
+// recordedTrades appends the @trade frames of a recording to a log, with clock records, and returns the clock.
+func recordedTrades(t *testing.T, file string, at int64, l *scribe, o *oracle) int64 {
+	t.Helper()
+	f, err := os.Open(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		t.Skip("the recording of 2024-08-08 is not there: ../shared/data/binance-spot-2024-08-08")
 	}
@@ -241,16 +278,8 @@ func TestRecordedTradesOf2024GiveTheCandlesOfSortGroupFold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := rand.New(rand.NewPCG(8, 8))
-	o := &oracle{price: 2, qty: 5}
-	var l scribe
-	l.begin("")
-	l.qtyScale = 5
-	begin := ms("2024-08-08T23:54:00")
-	l.seeds(r, begin, 6_183_700, o)
 	lines := bufio.NewScanner(z)
 	lines.Buffer(nil, 1<<20)
-	at := begin
 	for lines.Scan() {
 		_, frame, _ := strings.Cut(lines.Text(), " ")
 		if !strings.Contains(frame, "@trade") {
@@ -278,14 +307,7 @@ func TestRecordedTradesOf2024GiveTheCandlesOfSortGroupFold(t *testing.T) {
 		o.deals = append(o.deals, dl)
 		l.deal(dl)
 	}
-	if len(o.deals) < 9_000 {
-		t.Fatalf("only %d trades", len(o.deals))
-	}
-	var outs []output
-	m := New(l.contract, 0, keep(&outs))
-	collect(t, m, l.records)
-	m.PublishAll(0)
-	o.check(t, outs, l.contract, begin, at)
+	return at
 }
 
 // TestALongSilenceDoesNotFloodTheClients: the longest jump of the clock that a log can have closes 259,200 seconds at once. The ledger gets all of them, in
@@ -297,10 +319,10 @@ func TestALongSilenceDoesNotFloodTheClients(t *testing.T) {
 	at := ms("2024-08-08T12:00:00")
 	l.minuteBefore(at)
 	l.trade(at+100, 714000, 1000, false)
-	l.clock(at + maxJumpMs)
-	l.clock(at + maxJumpMs + 1000)
+	l.clock(at + market.MaxClockJumpMs)
+	l.clock(at + market.MaxClockJumpMs + 1000)
 	var seconds, all, minutes, last int64
-	m := New(l.contract, 0, func(o *Output) {
+	m := New(l.contract, 0, func(o *core.Output) {
 		p := string(o.Key)
 		switch {
 		case o.Topic == Closed && p == "BTCUSDT/1s":
@@ -318,12 +340,12 @@ func TestALongSilenceDoesNotFloodTheClients(t *testing.T) {
 		if i == len(l.records)-2 { // the jump
 			seconds, all, minutes, last = 0, 0, 0, 0
 		}
-		if v, err := m.Apply(&Input{Record: &l.records[i]}); v != Applied {
+		if v, err := m.Apply(&core.Input{Record: &l.records[i]}); v != core.Applied {
 			t.Fatal(v, err)
 		}
 	}
-	const jump, kept = maxJumpMs / market.SecondMs, keptMs / market.SecondMs
-	if all != jump+1 || seconds != kept+1 || minutes != maxJumpMs/market.MinuteMs {
+	const jump, kept = market.MaxClockJumpMs / market.SecondMs, keptMs / market.SecondMs
+	if all != jump+1 || seconds != kept+1 || minutes != market.MaxClockJumpMs/market.MinuteMs {
 		t.Errorf("%d seconds in the ledger, want %d; to the clients %d, want %d, and %d minutes", all, jump+1, seconds, kept+1, minutes)
 	}
 }

@@ -28,6 +28,7 @@ func (m *Machine) advance(nowMs int64) {
 
 // closeMinute closes the open minute and every longer candle that ends with it.
 func (m *Machine) closeMinute(nextMs int64) {
+	m.ticker.rolled = false
 	minute := m.open[p1m]
 	m.close(p1m, &minute)
 	m.openAt(p1m, nextMs, minute.Close)

@@ -1,55 +1,22 @@
-// Package candle computes candles from one contract's log of trades: a pure state machine, log records in, output records out. It has no clock and does no I/O;
+// Package candle computes candles from one contract's log of trades, and the 24 h ticker, which is made of its minutes: a pure state machine, log records in, output records out. It has no clock and does no I/O;
 // flink-sql/README.md is its specification and flink-sql/testdata its golden files.
 package candle
 
 import (
-	"errors"
 	"fmt"
 
+	"github.com/tickcast/tickcast/compute/core"
 	"github.com/tickcast/tickcast/market"
 )
 
 // Limits of what a record can ask for, so that a poisoned one costs nothing.
 const (
 	maxSeeds   = 20_000
-	maxJumpMs  = market.MaxClockJumpMs                   // after a longer outage a seed block begins anew
-	minEventMs = 31 * market.DayMs                       // before it, weeks and months would open before 1970
-	maxEventMs = 253402300800000                         // year 10000
 	keptMs     = 10 * market.MinuteMs                    // trades and 1s candles, in whole minutes
 	minutesMs  = market.DayMs + 11*market.MinuteMs       // 1m candles: a day that closed as long ago as trades are kept
 	allPeriods = uint32(1)<<market.PeriodCount - 1       //
 	fastest    = 1<<market.Period1s | 1<<market.Period1m // published on every trade
 )
-
-// Input is one log record with what the surroundings know about it.
-type Input struct {
-	Record    *market.Record
-	Value     []byte // the record as it was read, for market.late
-	AppendMs  int64  // Kafka's timestamp
-	ComputeMs int64  // printed as tsc; decides nothing
-	Thin      bool   // leave out in-progress versions until the next clock record
-}
-
-// Verdict says what became of a record.
-type Verdict uint8
-
-// The verdicts. All but Applied and Late mean that the record changed nothing.
-const (
-	Applied   Verdict = iota
-	OldWriter         // written by a fenced writer
-	OldEpoch
-	OldSeq   // seen before
-	Waiting  // the contract has no complete seed block yet
-	Seeded   // event time before the log began: the seeds hold it
-	Late     // beyond what is kept: sent to market.late
-	Delisted // the contract has left the catalogue
-	Invalid  // impossible: the error says why
-	verdictCount
-)
-
-var verdictNames = [verdictCount]string{"applied", "old_writer", "old_epoch", "old_seq", "waiting", "seeded", "late", "delisted", "invalid"}
-
-func (v Verdict) String() string { return verdictNames[v] }
 
 type phase uint8
 
@@ -61,24 +28,20 @@ const (
 
 // Machine is the state of one contract. It belongs to one goroutine.
 type Machine struct {
-	Missing int64 // records that the log should have held, by its sequence numbers; the loop may set it back
-
+	core.Fence
 	contract string
 	startMs  int64
-	emit     func(*Output)
+	emit     func(*core.Output)
+	fresh    bool // every record of the epoch was seen, and none began the contract
+	phase    phase
+	live     bool // a record not older than the job was seen: push topics are written
 
-	writer, epoch, seq int64          // fencing
-	opened             market.Version // place of the last open record
-	hole               bool           // before the record at hand
-	fresh              bool           // every record of the epoch was seen, and none began the contract
-	phase              phase
-	live               bool // a record not older than the job was seen: push topics are written
-
-	spec      market.Spec
-	source    string
-	simulated bool
-	mask      uint32 // served periods
-	block     block  // seed records on the way
+	spec        market.Spec
+	delistedSeq int64 // of the record that ended it
+	source      string
+	simulated   bool
+	mask        uint32 // served periods
+	block       block  // seed records on the way
 
 	beginMs  int64 // the log holds everything from here on
 	lastSeen int64 // close before the log began
@@ -94,36 +57,36 @@ type Machine struct {
 	gapPending bool  // between a gap record and the next trade
 	seeding    bool  // closed candles come from seeds
 	advancing  int64 // to where the clock goes while it closes candles; else 0
+	ticker     ticker
 
-	ev  *Input // the record at hand
+	ev  *core.Input // the record at hand
 	enc encoder
 }
 
 // New returns the machine of a contract without state. Push topics are written from the first record on that Kafka has not before startMs.
 // Each output is handed to emit, which must copy what it keeps.
-func New(contract string, startMs int64, emit func(*Output)) *Machine {
-	m := &Machine{contract: contract, startMs: startMs, emit: emit, epoch: -1}
+func New(contract string, startMs int64, emit func(*core.Output)) *Machine {
+	m := &Machine{Fence: core.NewFence(), contract: contract, startMs: startMs, emit: emit}
 	m.enc.init(contract)
 	return m
 }
 
-var errJump = errors.New("event time is too far ahead of the contract's clock")
-
 // Apply takes the next record of the contract's log.
-func (m *Machine) Apply(in *Input) (Verdict, error) {
+func (m *Machine) Apply(in *core.Input) (core.Verdict, error) {
 	r := in.Record
 	m.ev = in
-	m.hole = false
-	if v := m.fence(r); v != Applied {
+	if v := m.fence(r); v != core.Applied {
 		return v, nil
 	}
-	if r.EventMs < minEventMs || r.EventMs >= maxEventMs {
-		return Invalid, fmt.Errorf("event time %d is impossible", r.EventMs)
+	if err := core.CheckTime(r.EventMs); err != nil {
+		return core.Invalid, err
 	}
-	if m.hole && m.phase == running {
+	before := m.pulse(r)
+	if m.Hole && m.phase == running {
 		m.changeQuality(m.quality, true) // lost records are a gap
 	}
 	v, err := m.apply(r)
+	m.tick(before)
 	if !m.live && in.AppendMs >= m.startMs {
 		m.live = true
 		m.PublishAll(in.ComputeMs)
@@ -131,49 +94,25 @@ func (m *Machine) Apply(in *Input) (Verdict, error) {
 	return v, err
 }
 
-// fence says whether the record is the next of its log.
-func (m *Machine) fence(r *market.Record) Verdict {
-	if r.Writer < m.writer {
-		return OldWriter
-	}
-	m.writer = r.Writer
-	if r.Kind == market.KindOpen { // fences, and counts, but begins nothing: its writer need not know the epoch yet
-		m.block.drop()
-		m.opened = market.Version{Epoch: r.Epoch, Seq: r.Seq}
-		if r.Epoch == m.epoch && r.Seq > m.seq {
-			m.advanceSeq(r.Seq)
-		}
-		return Applied
-	}
-	switch {
-	case r.Epoch < m.epoch:
-		return OldEpoch
-	case r.Epoch > m.epoch:
+// fence says whether the record counts, and forgets what it puts an end to.
+func (m *Machine) fence(r *market.Record) core.Verdict {
+	v := m.Take(r)
+	if m.Begins {
 		m.reset()
-		m.epoch, m.seq = r.Epoch, r.Seq-1
-		m.fresh = r.Seq == 1 || r.Seq == 2 && m.opened == market.Version{Epoch: r.Epoch, Seq: 1}
+		m.fresh = m.Whole
 	}
-	if r.Seq <= m.seq {
-		return OldSeq
-	}
-	m.advanceSeq(r.Seq)
-	return Applied
-}
-
-// advanceSeq takes a record's number, which is above the last; records between the two are lost.
-func (m *Machine) advanceSeq(seq int64) {
-	if m.hole = seq != m.seq+1; m.hole {
-		m.Missing += seq - m.seq - 1
+	if v == core.Applied && (r.Kind == market.KindOpen || m.Hole) {
 		m.block.drop()
-		m.fresh = false
 	}
-	m.seq = seq
+	m.fresh = m.fresh && !m.Hole
+	return v
 }
 
 // reset forgets all but what fences records.
 func (m *Machine) reset() {
 	m.phase = unseeded
 	m.block.drop()
+	m.ticker = ticker{}
 	m.dirty, m.gapPending, m.quality, m.tradeSeq, m.tradeMs = 0, false, market.QualityOK, -1, 0
 	m.kept = ticks{free: m.kept.free}
 	for p := range m.closed {
@@ -181,10 +120,10 @@ func (m *Machine) reset() {
 	}
 }
 
-func (m *Machine) apply(r *market.Record) (Verdict, error) {
+func (m *Machine) apply(r *market.Record) (core.Verdict, error) {
 	switch r.Kind {
 	case market.KindOpen:
-		return Applied, nil
+		return core.Applied, nil
 	case market.KindContract:
 		return m.contractRecord(r)
 	case market.KindSeed:
@@ -194,9 +133,9 @@ func (m *Machine) apply(r *market.Record) (Verdict, error) {
 	m.fresh = m.fresh && r.Kind == market.KindQuality
 	switch {
 	case m.spec.Delisted:
-		return Delisted, nil
+		return core.Delisted, nil
 	case m.phase == unseeded:
-		return Waiting, nil
+		return core.Waiting, nil
 	}
 	switch r.Kind {
 	case market.KindTrade:
@@ -205,7 +144,7 @@ func (m *Machine) apply(r *market.Record) (Verdict, error) {
 		return m.clock(r)
 	case market.KindBust, market.KindCorrection:
 		if m.phase == joining {
-			return Waiting, nil
+			return core.Waiting, nil
 		}
 		return m.amend(r)
 	case market.KindGap:
@@ -213,11 +152,11 @@ func (m *Machine) apply(r *market.Record) (Verdict, error) {
 	case market.KindQuality:
 		m.changeQuality(r.Quality, m.gapPending)
 	}
-	return Applied, nil
+	return core.Applied, nil
 }
 
-// tick reads the trade of a record at the contract's scales.
-func (m *Machine) tick(r *market.Record) (t tick, err error) {
+// tradeOf reads the trade of a record at the contract's scales.
+func (m *Machine) tradeOf(r *market.Record) (t tick, err error) {
 	t = tick{EventMs: r.EventMs, Price: r.Trade.Price, Qty: r.Trade.Qty, AggID: r.Trade.AggID, FirstID: r.Trade.FirstID, LastID: r.Trade.LastID, BuyerMaker: r.Trade.BuyerMaker}
 	if r.PriceScale != m.enc.priceScale {
 		if t.Price, err = market.Rescale(t.Price, r.PriceScale, m.enc.priceScale); err != nil {
@@ -238,16 +177,16 @@ func (m *Machine) nowMs() int64 { return m.open[market.Period1s].OpenMs }
 // keepMs is the time from which on trades and 1s candles are kept, whole minutes.
 func (m *Machine) keepMs() int64 { return market.Period1m.OpenMs(m.nowMs()) - keptMs }
 
-func (m *Machine) trade(r *market.Record) (Verdict, error) {
-	t, err := m.tick(r)
+func (m *Machine) trade(r *market.Record) (core.Verdict, error) {
+	t, err := m.tradeOf(r)
 	if err != nil {
-		return Invalid, err
+		return core.Invalid, err
 	}
 	second := market.Period1s.OpenMs(t.EventMs)
 	joined := m.phase == joining
 	if joined {
 		if t.EventMs < m.beginMs {
-			return Seeded, nil
+			return core.Seeded, nil
 		}
 		m.join(t.EventMs, t.Price)
 	}
@@ -256,8 +195,8 @@ func (m *Machine) trade(r *market.Record) (Verdict, error) {
 		return m.lateTrade(&t)
 	}
 	if second > now {
-		if second > now+maxJumpMs {
-			return Invalid, errJump
+		if second > now+core.MaxJumpMs {
+			return core.Invalid, core.ErrJump
 		}
 		m.advance(second) // its clock record is missing: the trade stands for it
 	}
@@ -265,6 +204,7 @@ func (m *Machine) trade(r *market.Record) (Verdict, error) {
 	m.open[market.Period1s].add(&t)
 	m.open[market.Period1m].add(&t)
 	m.tradeSeq, m.tradeMs = r.Seq, r.EventMs
+	m.ticker.tradeMs, m.ticker.changed = max(m.ticker.tradeMs, r.EventMs), true
 	m.dirty = allPeriods
 	m.gapPending = false
 	switch {
@@ -275,17 +215,17 @@ func (m *Machine) trade(r *market.Record) (Verdict, error) {
 	case !m.ev.Thin:
 		m.publishOpen(fastest)
 	}
-	return Applied, nil
+	return core.Applied, nil
 }
 
-func (m *Machine) clock(r *market.Record) (Verdict, error) {
+func (m *Machine) clock(r *market.Record) (core.Verdict, error) {
 	if m.phase == joining {
-		return Waiting, nil // no price is known that an empty candle could show
+		return core.Waiting, nil // no price is known that an empty candle could show
 	}
-	if r.EventMs > m.nowMs()+maxJumpMs {
-		return Invalid, errJump
+	if r.EventMs > m.nowMs()+core.MaxJumpMs {
+		return core.Invalid, core.ErrJump
 	}
 	m.advance(market.Period1s.OpenMs(r.EventMs))
 	m.publishOpen(allPeriods)
-	return Applied, nil
+	return core.Applied, nil
 }

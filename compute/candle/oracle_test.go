@@ -202,11 +202,11 @@ func (m *message) fold() fold {
 }
 
 // newest keeps the newest version of each key of a topic.
-func newest(outs []output, topic Topic) map[string]output {
+func newest(outs []output, topic string) map[string]output {
 	best := map[string]output{}
 	for _, o := range outs {
-		if had, ok := best[o.key]; o.topic == topic && (!ok || had.version.Less(o.version)) {
-			best[o.key] = o
+		if had, ok := best[o.Key]; o.Topic == topic && (!ok || had.Version.Less(o.Version)) {
+			best[o.Key] = o
 		}
 	}
 	return best
@@ -228,24 +228,24 @@ func (o *oracle) check(t *testing.T, outs []output, contract string, begin, end 
 			if !ok {
 				t.Fatalf("%s of %s is not in the ledger", name, from)
 			}
-			m := parse(t, got.value)
+			m := parse(t, got.Value)
 			if m.fold() != want || !m.X || m.T != from.UnixMilli() {
 				t.Fatalf("%s of %s\n got %+v\nwant %+v", name, from, m.fold(), want)
 			}
-			last = got.value
+			last = got.Value
 			count++
 		}
-		if count > 0 && closed[contract+"/"+name].value != last {
-			t.Errorf("%s: clients have\n%s\nthe newest is\n%s", name, closed[contract+"/"+name].value, last)
+		if count > 0 && closed[contract+"/"+name].Value != last {
+			t.Errorf("%s: clients have\n%s\nthe newest is\n%s", name, closed[contract+"/"+name].Value, last)
 		}
-		m := parse(t, live[contract+"/"+name].value)
+		m := parse(t, live[contract+"/"+name].Value)
 		if want := o.candle(from, to); m.fold() != want || m.X || m.T != from.UnixMilli() {
 			t.Fatalf("open %s of %s\n got %+v\nwant %+v", name, from, m.fold(), want)
 		}
 	}
 	var keys []string
 	for k, v := range ledger {
-		if v.version.T < begin && parse(t, v.value).Q != "filled" && parse(t, v.value).I == "1s" {
+		if v.Version.T < begin && parse(t, v.Value).Q != "filled" && parse(t, v.Value).I == "1s" {
 			keys = append(keys, k)
 		}
 	}

@@ -4,57 +4,40 @@ import (
 	"strconv"
 
 	"github.com/tickcast/tickcast/catalog"
+	"github.com/tickcast/tickcast/compute/core"
 	"github.com/tickcast/tickcast/market"
 )
 
-// Topic is one of the output topics.
-type Topic uint8
-
 // The output topics.
 const (
-	Live   Topic = iota // push.candles: in-progress candles
-	Closed              // push.closed: closed candles, the newest one last
-	Ledger              // ledger.candles: every closed candle and revision
-	Beyond              // market.late: records that came too late, as they were
-	TopicCount
+	Live   = catalog.PushCandles   // in-progress candles
+	Closed = catalog.PushClosed    // closed candles, the newest one last
+	Ledger = catalog.LedgerCandles // every closed candle and revision
+	Beyond = catalog.MarketLate    // records that came too late, as they were
 )
-
-// Name returns the Kafka topic.
-func (t Topic) Name() string {
-	return [...]string{catalog.PushCandles, catalog.PushClosed, catalog.LedgerCandles, catalog.MarketLate}[t]
-}
 
 // KindCandle is the header `kind` of candles.
 const KindCandle = "candle"
-
-// Output is one record to be written. Its slices are the machine's: they hold until the function that it is given to returns.
-type Output struct {
-	Topic   Topic
-	Kind    string
-	Version market.Version
-	Key     []byte
-	Ver     []byte // Version as the header has it
-	Value   []byte
-}
 
 // encoder makes output records in place.
 type encoder struct {
 	priceScale, qtyScale int
 
-	out   Output
-	head  market.Header
-	keys  [market.PeriodCount][]byte // of push.candles and push.closed
-	late  []byte                     // key of market.late
-	key   []byte                     // scratch
-	ver   []byte
-	value []byte
+	out    core.Output
+	head   market.Header
+	keys   [market.PeriodCount][]byte // of push.candles and push.closed
+	ticker []byte                     // key of push.tickers
+	late   []byte                     // key of market.late
+	key    []byte                     // scratch
+	ver    []byte
+	value  []byte
 }
 
 func (e *encoder) init(contract string) {
 	for p := range e.keys {
 		e.keys[p] = []byte(catalog.CandleKey(contract, market.Period(p)))
 	}
-	e.late = []byte(contract)
+	e.ticker, e.late = []byte(catalog.TickerKey(contract)), []byte(contract)
 	e.head.Contract = contract
 }
 
@@ -64,16 +47,22 @@ func (e *encoder) ledgerKey(p market.Period, openMs int64) []byte {
 	return strconv.AppendInt(e.key, openMs, 10)
 }
 
-func (m *Machine) encode(b *bar, q market.Quality) *Output {
+// writeCandle writes a candle.
+func (m *Machine) writeCandle(topic string, b *bar, key []byte) {
+	m.write(topic, KindCandle, market.Version{Epoch: m.Epoch, T: b.OpenMs, Seq: b.Seq}, key, m.enc.value)
+}
+
+// encode makes the value of a candle's next outputs.
+func (m *Machine) encode(b *bar) {
 	e := &m.enc
-	h := &e.head
-	h.Source, h.Simulated, h.Epoch, h.Seq, h.EventMs, h.ComputeMs, h.Quality = m.source, m.simulated, m.epoch, b.Seq, b.EventMs, m.ev.ComputeMs, q
-	e.value = b.AppendJSON(h.AppendJSON(e.value[:0]), e.priceScale, e.qtyScale)
-	e.out.Kind, e.out.Key, e.out.Value = KindCandle, e.keys[b.Period], e.value
-	e.out.Version = market.Version{Epoch: m.epoch, T: b.OpenMs, Seq: b.Seq}
-	e.ver = e.out.Version.Append(e.ver[:0])
-	e.out.Ver = e.ver
-	return &e.out
+	e.value = b.AppendJSON(m.header(b.Seq, b.EventMs, b.Quality).AppendJSON(e.value[:0]), e.priceScale, e.qtyScale)
+}
+
+// header is the envelope of a version.
+func (m *Machine) header(seq, eventMs int64, q market.Quality) *market.Header {
+	h := &m.enc.head
+	h.Source, h.Simulated, h.Epoch, h.Seq, h.EventMs, h.ComputeMs, h.Quality = m.source, m.simulated, m.Epoch, seq, eventMs, m.ev.ComputeMs, q
+	return h
 }
 
 // writeClosed writes a closed candle, or its revision, to the ledger and to the clients.
@@ -81,13 +70,11 @@ func (m *Machine) writeClosed(b *bar) {
 	if m.mask&(1<<b.Period) == 0 || b.Flags&flagPartial != 0 {
 		return
 	}
-	out := m.encode(b, b.Quality)
+	m.encode(b)
 	if old := b.Period == p1s && b.OpenMs < m.advancing-keptMs; m.live && !m.seeding && !old {
-		out.Topic = Closed
-		m.emit(out)
+		m.writeCandle(Closed, b, m.enc.keys[b.Period])
 	}
-	out.Topic, out.Key = Ledger, m.enc.ledgerKey(b.Period, b.OpenMs)
-	m.emit(out)
+	m.writeCandle(Ledger, b, m.enc.ledgerKey(b.Period, b.OpenMs))
 }
 
 // publishClosed writes a closed candle to the clients again.
@@ -95,9 +82,8 @@ func (m *Machine) publishClosed(b *bar) {
 	if b == nil || !m.live || m.mask&(1<<b.Period) == 0 || b.Flags&flagPartial != 0 {
 		return
 	}
-	out := m.encode(b, b.Quality)
-	out.Topic = Closed
-	m.emit(out)
+	m.encode(b)
+	m.writeCandle(Closed, b, m.enc.keys[b.Period])
 }
 
 // publishOpen writes those of the given open candles that have changed.
@@ -111,9 +97,8 @@ func (m *Machine) publishOpen(which uint32) {
 	for p := p1s; which != 0; p, which = p+1, which>>1 {
 		if which&1 != 0 {
 			m.whole(p, &b)
-			out := m.encode(&b, b.Quality)
-			out.Topic = Live
-			m.emit(out)
+			m.encode(&b)
+			m.writeCandle(Live, &b, m.enc.keys[p])
 		}
 	}
 }
@@ -131,19 +116,34 @@ func (m *Machine) publish(which uint32) {
 
 // PublishAll writes the full state of every key: at the beginning, and whenever the surroundings want a new complete set in the log.
 func (m *Machine) PublishAll(computeMs int64) {
+	if m.spec.Delisted {
+		m.clear()
+	}
 	if m.phase != running {
 		return
 	}
-	at := Input{ComputeMs: computeMs}
+	at := core.Input{ComputeMs: computeMs}
 	before, live := m.ev, m.live
 	m.ev, m.live = &at, true
 	m.publish(allPeriods)
+	if !m.ticker.changed { // else the record at hand is not applied to its end, and publishes it
+		m.publishTicker()
+	}
 	m.ev, m.live = before, live
+}
+
+// clear takes what was retained of a delisted contract from the clients; with the version of the last candle's time, no older one comes back after it.
+func (m *Machine) clear() {
+	for p := range m.enc.keys {
+		v := market.Version{Epoch: m.Epoch, T: m.open[p].OpenMs, Seq: m.delistedSeq}
+		m.write(Live, KindCandle, v, m.enc.keys[p], nil)
+		m.write(Closed, KindCandle, v, m.enc.keys[p], nil)
+	}
+	m.write(Tickers, KindTicker, market.Version{Epoch: m.Epoch, Seq: m.delistedSeq}, m.enc.ticker, nil)
 }
 
 // writeLate passes a record on that came too late.
 func (m *Machine) writeLate() {
 	r := m.ev.Record
-	m.enc.out = Output{Topic: Beyond, Kind: r.Kind.String(), Version: r.Version(), Key: m.enc.late, Ver: r.Version().Append(m.enc.ver[:0]), Value: m.ev.Value}
-	m.emit(&m.enc.out)
+	m.write(Beyond, r.Kind.String(), r.Version(), m.enc.late, m.ev.Value)
 }

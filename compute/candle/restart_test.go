@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/tickcast/tickcast/compute/core"
+	"github.com/tickcast/tickcast/compute/core/coretest"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -33,7 +35,7 @@ func (u run) do(t *testing.T, r *rand.Rand, l *scribe, lines [][]byte) (outs []o
 		if err := d.Decode(lines[i], &rec); err != nil {
 			t.Fatal(err)
 		}
-		if v, err := m.Apply(&Input{Record: &rec, Value: lines[i], AppendMs: int64(i), Thin: r.IntN(10) < u.thin}); v == Invalid {
+		if v, err := m.Apply(&core.Input{Record: &rec, Value: lines[i], AppendMs: int64(i), Thin: r.IntN(10) < u.thin}); v == core.Invalid {
 			t.Fatalf("%s: %v", lines[i], err)
 		}
 		if r.IntN(400) == 0 {
@@ -61,19 +63,19 @@ func TestRestartsAnywhereGiveTheSameBytes(t *testing.T) {
 			}
 			all, endState := run{to: len(lines)}.do(t, r, &l, lines)
 			want := map[string]string{}
-			id := func(o output) string { return fmt.Sprint(o.topic, o.key, o.version) }
+			id := func(o output) string { return fmt.Sprint(o.Topic, o.Key, o.Version) }
 			for _, o := range all {
-				if had, ok := want[id(o)]; ok && had != o.value {
-					t.Fatalf("one run, one version, two values:\n%s\n%s", had, o.value)
+				if had, ok := want[id(o)]; ok && had != o.Value {
+					t.Fatalf("one run, one version, two values:\n%s\n%s", had, o.Value)
 				}
-				want[id(o)] = o.value
+				want[id(o)] = o.Value
 			}
 			compare := func(what string, outs []output) {
 				for _, o := range outs {
-					if v, ok := want[id(o)]; ok && v != o.value {
-						t.Fatalf("%s: %s\n got %s\nwant %s", what, id(o), o.value, v)
-					} else if !ok && o.topic == Ledger {
-						t.Fatalf("%s: %s was never in the ledger: %s", what, id(o), o.value)
+					if v, ok := want[id(o)]; ok && v != o.Value {
+						t.Fatalf("%s: %s\n got %s\nwant %s", what, id(o), o.Value, v)
+					} else if !ok && o.Topic == Ledger {
+						t.Fatalf("%s: %s was never in the ledger: %s", what, id(o), o.Value)
 					}
 				}
 			}
@@ -124,11 +126,11 @@ func TestBrokenStateIsRefused(t *testing.T) {
 	for i := range int64(1500) {
 		l.trade(atEleven+i*20, 714000+i%7, 10, i%2 == 0)
 	}
-	m := New(l.contract, 0, func(*Output) {})
+	m := New(l.contract, 0, func(*core.Output) {})
 	collect(t, m, l.records)
 	state := bytes.Join(m.SaveState(nil), nil)
 	for n := 0; n < len(state); n += 1 + n/40 {
-		if rest, err := New(l.contract, 0, func(*Output) {}).LoadState(state[:n]); err == nil {
+		if rest, err := New(l.contract, 0, func(*core.Output) {}).LoadState(state[:n]); err == nil {
 			t.Fatalf("%d of %d bytes were taken for a state (%d left)", n, len(state), len(rest))
 		}
 	}
@@ -136,7 +138,7 @@ func TestBrokenStateIsRefused(t *testing.T) {
 
 // FuzzLog gives any lines to the decoder and the core: no panic, and a state that comes back as it was saved.
 func FuzzLog(f *testing.F) {
-	files, err := filepath.Glob(goldenDir + "/*.txt")
+	files, err := filepath.Glob(coretest.Folder + "/*/*.txt")
 	if err != nil || len(files) == 0 {
 		f.Fatalf("no golden files: %v", err)
 	}
@@ -163,18 +165,18 @@ func FuzzLog(f *testing.F) {
 			}
 			m := machines[r.Contract]
 			if m == nil {
-				m = New(r.Contract, 0, func(o *Output) {
-					if o.Version.T < 0 || len(o.Ver) != market.VersionLen || len(o.Value) == 0 {
+				m = New(r.Contract, 0, func(o *core.Output) {
+					if o.Version.T < 0 || len(o.Ver) != market.VersionLen || (len(o.Value) == 0) != (o.Value == nil) {
 						t.Fatalf("impossible output %+v", o)
 					}
 				})
 				machines[r.Contract] = m
 			}
-			m.Apply(&Input{Record: &r, Value: line, Thin: thin&(1<<(i%8)) != 0})
+			m.Apply(&core.Input{Record: &r, Value: line, Thin: thin&(1<<(i%8)) != 0})
 		}
 		for id, m := range machines {
 			state := bytes.Join(m.SaveState(nil), nil)
-			again := New(id, 0, func(*Output) {})
+			again := New(id, 0, func(*core.Output) {})
 			if _, err := again.LoadState(state); err != nil {
 				t.Fatalf("state of %s: %v", id, err)
 			}

@@ -1,39 +1,42 @@
 package candle
 
-import "github.com/tickcast/tickcast/market"
+import (
+	"github.com/tickcast/tickcast/compute/core"
+	"github.com/tickcast/tickcast/market"
+)
 
 // lateTrade takes a trade whose second is closed.
-func (m *Machine) lateTrade(t *tick) (Verdict, error) {
+func (m *Machine) lateTrade(t *tick) (core.Verdict, error) {
 	switch {
 	case t.EventMs < m.beginMs:
-		return Seeded, nil
+		return core.Seeded, nil
 	case t.EventMs < m.keepMs():
 		m.writeLate()
-		return Late, nil
+		return core.Late, nil
 	}
 	m.kept.push(t)
 	second := p1s.OpenMs(t.EventMs)
 	m.revise(second, second)
-	return Applied, nil
+	return core.Applied, nil
 }
 
 // amend takes a trade back (bust) or replaces it (correction).
-func (m *Machine) amend(r *market.Record) (Verdict, error) {
+func (m *Machine) amend(r *market.Record) (core.Verdict, error) {
 	correction := r.Kind == market.KindCorrection
 	var t tick
 	if correction {
 		var err error
-		if t, err = m.tick(r); err != nil {
-			return Invalid, err
+		if t, err = m.tradeOf(r); err != nil {
+			return core.Invalid, err
 		}
-		if t.EventMs > m.nowMs()+maxJumpMs {
-			return Invalid, errJump
+		if t.EventMs > m.nowMs()+core.MaxJumpMs {
+			return core.Invalid, core.ErrJump
 		}
 	}
 	_, old := m.kept.find(r.Trade.AggID, m.keepMs())
 	if old == nil || correction && (t.EventMs < m.keepMs() || t.EventMs < m.beginMs) {
 		m.writeLate()
-		return Late, nil
+		return core.Late, nil
 	}
 	advanced := false
 	if second := p1s.OpenMs(t.EventMs); correction && second > m.nowMs() {
@@ -44,7 +47,7 @@ func (m *Machine) amend(r *market.Record) (Verdict, error) {
 	if old == nil {
 		m.writeLate()
 		m.publishOpen(allPeriods)
-		return Late, nil
+		return core.Late, nil
 	}
 	was := p1s.OpenMs(old.EventMs)
 	now := was
@@ -60,11 +63,12 @@ func (m *Machine) amend(r *market.Record) (Verdict, error) {
 	if advanced {
 		m.publishOpen(allPeriods)
 	}
-	return Applied, nil
+	return core.Applied, nil
 }
 
 // revise computes every candle again that holds one of two seconds whose trades have changed, and the prices of the empty candles after them.
 func (m *Machine) revise(a, b int64) {
+	m.ticker.rolled, m.ticker.changed = false, true
 	for p := p1s; p < end; p++ {
 		m.recompute(p, p.OpenMs(a))
 		if p.OpenMs(b) != p.OpenMs(a) {
@@ -186,6 +190,7 @@ func (m *Machine) rescale(price, qty int) {
 	}
 	pf, qf := market.Pow10(max(price, 0)), market.Pow10(max(qty, 0))
 	m.lastSeen *= pf
+	m.ticker.rolled = false
 	for p := range m.closed {
 		m.open[p].rescale(pf, qf)
 		for i := range m.closed[p].n {

@@ -231,4 +231,14 @@ var scenarios = []scenario{
 		l.trade(at+2400, 714200, 1000, true)
 		l.clock(at + 3000)
 	}},
+	{"delisted", "A delisted contract: every key is cleared (a value of no bytes), with the time of its open candle. Listed again, it begins with a block.", func(l *scribe) {
+		at := atEleven
+		l.minuteBefore(at, s1, m1)
+		l.trade(at+100, 714000, 1000, false)
+		l.delist(at + 1000)
+		l.trade(at+1100, 714000, 1000, false)
+		l.clock(at + 2000)
+		l.minuteBefore(at, s1, m1)
+		l.clock(at + 3000)
+	}},
 }

@@ -63,6 +63,16 @@ func (l *scribe) spec(eventMs int64, seeds int, periods ...market.Period) {
 	})
 }
 
+// delist writes the contract's end.
+func (l *scribe) delist(eventMs int64) {
+	l.spec(eventMs, 0)
+	r := &l.records[len(l.records)-1]
+	before := r.AppendJSON(nil)
+	r.Spec.Delisted = true
+	l.text.Truncate(l.text.Len() - len(before) - 1)
+	l.line("%s", r.AppendJSON(nil))
+}
+
 // trade writes a trade of one single trade; prices are in units of the scale.
 func (l *scribe) trade(eventMs, price, qty int64, maker bool) {
 	l.trades++

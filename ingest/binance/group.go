@@ -4,21 +4,58 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/tickcast/tickcast/ingest/feed"
 )
 
-// group keeps one connection for some symbols: it dials, watches, and replaces.
+// group keeps one connection for one stream of some symbols: it dials, watches, and replaces.
 type group struct {
 	src     *Source
-	symbols []string
+	input   feed.Input
+	stream  string
 	sink    Sink
 	replace chan string
+	changed chan struct{} // other symbols are wanted: the connection must be replaced
 	up      atomic.Bool
+
+	mu      sync.Mutex
+	symbols []string
 }
 
-func newGroup(src *Source, symbols []string, sink Sink) *group {
-	return &group{src: src, symbols: symbols, sink: sink, replace: make(chan string, 1)}
+func newGroup(src *Source, input feed.Input, symbols []string, sink Sink) *group {
+	stream := tradeStream
+	if input == feed.Books {
+		stream = depthStream
+	}
+	return &group{src: src, input: input, stream: stream, symbols: symbols, sink: sink, replace: make(chan string, 1), changed: make(chan struct{}, 1)}
+}
+
+// wanted are the symbols that the next connection asks for.
+func (g *group) wanted() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.symbols)
+}
+
+// want keeps those of its symbols that are still wanted and takes of the fresh ones what there is room for; it returns the rest.
+func (g *group) want(symbols, fresh []string, room int) []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	keep := slices.DeleteFunc(slices.Clone(g.symbols), func(sym string) bool { return !slices.Contains(symbols, sym) })
+	n := min(room-len(keep), len(fresh))
+	keep = append(keep, fresh[:n]...)
+	if !slices.Equal(keep, g.symbols) {
+		g.symbols = keep
+		select {
+		case g.changed <- struct{}{}:
+		default:
+		}
+	}
+	return fresh[n:]
 }
 
 func (g *group) run(ctx context.Context) {
@@ -53,7 +90,7 @@ func (g *group) connect(ctx context.Context, fails *int) *link {
 		}
 		*fails++
 		g.src.stats.DialErrors.Add(1)
-		g.src.log.Warn("cannot connect", "venue", "binance", "symbols", len(g.symbols), "failures", *fails, "error", err)
+		g.src.log.Warn("cannot connect", "venue", "binance", "symbols", len(g.wanted()), "failures", *fails, "error", err)
 	}
 }
 
@@ -87,8 +124,10 @@ func (g *group) dial(ctx context.Context) (*link, error) {
 	return dial(ctx, g)
 }
 
+const otherSymbols = "the contracts have changed"
+
 // watch sits beside a connection until it and its successors are gone; it returns the last one. A successor is up and delivers before the one before it is
-// stopped, so that no trade falls between them; what both deliver is dropped by id in the feed.
+// stopped, so that nothing falls between them; what both deliver is dropped by id in the feeds.
 func (g *group) watch(ctx context.Context, l *link) *link {
 	cfg := &g.src.cfg
 	life := time.NewTimer(cfg.Lifetime)
@@ -116,6 +155,11 @@ func (g *group) watch(ctx context.Context, l *link) *link {
 			why = "its lifetime is over"
 		case <-l.shutdown:
 			why = "serverShutdown"
+		case <-g.changed:
+			why = otherSymbols
+			if slices.Equal(l.symbols, g.wanted()) {
+				continue // it was dialled with them
+			}
 		case r := <-g.replace:
 			if time.Since(lastReplace) < cfg.ReplaceMin {
 				continue
@@ -126,8 +170,8 @@ func (g *group) watch(ctx context.Context, l *link) *link {
 		if next := g.succeed(ctx, l, why); next != nil {
 			l = next
 			life.Reset(cfg.Lifetime)
-		} else if why == "serverShutdown" || why == "its lifetime is over" {
-			l.stop("no successor: " + why) // it would be cut at any moment: the ordinary way with backoff goes on
+		} else if why == "serverShutdown" || why == "its lifetime is over" || why == otherSymbols {
+			l.stop("no successor: " + why) // it would be cut at any moment, or is not the one that is wanted: the ordinary way with backoff goes on
 		}
 	}
 }

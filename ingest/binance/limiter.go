@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"sync"
 	"time"
@@ -33,18 +34,31 @@ const (
 var errBlocked = errors.New("the exchange wants no requests")
 
 func newLimiter(perMinute int, maxBody int64, next http.RoundTripper) *limiter {
-	return &limiter{next: next, maxBody: maxBody, weight: rate.NewLimiter(rate.Limit(float64(perMinute)/60), max(perMinute/6, 25))}
+	return &limiter{next: next, maxBody: maxBody, weight: rate.NewLimiter(rate.Limit(float64(perMinute)/60), max(perMinute/6, maxWeight))}
 }
 
-// weights are those of the endpoints that are used here (rest-api.md, 2026-07).
-func weightOf(path string) int {
-	switch path {
+// maxWeight is the weight of the largest depth snapshot.
+const maxWeight = 250
+
+// weightOf is the request weight of the endpoints that are used here (rest-api.md, 2026-07).
+func weightOf(u *url.URL) int {
+	switch u.Path {
 	case "/api/v3/aggTrades":
 		return 4
 	case "/api/v3/klines":
 		return 2
 	case "/api/v3/exchangeInfo":
 		return 20
+	case "/api/v3/depth":
+		switch limit, _ := strconv.Atoi(u.Query().Get("limit")); {
+		case limit <= 100:
+			return 5
+		case limit <= 500:
+			return 25
+		case limit <= 1000:
+			return 50
+		}
+		return maxWeight
 	}
 	return 1
 }
@@ -54,7 +68,7 @@ func (l *limiter) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := l.open(); err != nil {
 		return nil, err
 	}
-	if err := l.weight.WaitN(req.Context(), weightOf(req.URL.Path)); err != nil {
+	if err := l.weight.WaitN(req.Context(), weightOf(req.URL)); err != nil {
 		return nil, fmt.Errorf("wait for the request weight: %w", err)
 	}
 	if err := l.open(); err != nil {

@@ -21,11 +21,12 @@ import (
 
 // link is one connection. Its goroutine reads frames and hands them on without ever waiting: a reader that waits delays pongs and is disconnected.
 type link struct {
-	id    int64
-	group *group
-	conn  *websocket.Conn
-	born  time.Time
-	frame atomic.Int64 // age at which the last frame came, ns: by the monotonic clock, a step of the wall clock is no silence
+	id      int64
+	group   *group
+	symbols []string
+	conn    *websocket.Conn
+	born    time.Time
+	frame   atomic.Int64 // age at which the last frame came, ns: by the monotonic clock, a step of the wall clock is no silence
 
 	delivering chan struct{} // closed with the first frame
 	shutdown   chan struct{} // receives when the server says that it will close
@@ -42,10 +43,11 @@ func (l *link) silent() time.Duration { return l.age() - time.Duration(l.frame.L
 
 // dial connects and starts the reader. go-binance's dialer takes no context: if ctx ends first, a dial under way is closed when it is through (45 s at most).
 func dial(ctx context.Context, g *group) (*link, error) {
-	streams := make([]string, 0, 2*len(g.symbols))
-	for _, s := range g.symbols {
+	symbols := g.wanted()
+	streams := make([]string, 0, 2*len(symbols))
+	for _, s := range symbols {
 		s = strings.ToLower(s)
-		streams = append(streams, s+tradeStream, s+witnessStream)
+		streams = append(streams, s+g.stream, s+witnessStream)
 	}
 	endpoint := strings.TrimRight(g.src.cfg.WsURL, "/") + "/stream?streams=" + strings.Join(streams, "/")
 	type result struct {
@@ -69,7 +71,7 @@ func dial(ctx context.Context, g *group) (*link, error) {
 		if r.err != nil {
 			return nil, fmt.Errorf("dial %s: %w", g.src.cfg.WsURL, r.err)
 		}
-		l := &link{id: g.src.connIDs.Add(1), group: g, conn: r.conn, born: time.Now(),
+		l := &link{id: g.src.connIDs.Add(1), group: g, symbols: symbols, conn: r.conn, born: time.Now(),
 			delivering: make(chan struct{}), shutdown: make(chan struct{}, 1), done: make(chan struct{})}
 		r.conn.SetReadLimit(int64(g.src.cfg.MaxFrame) * hardLimit)
 		go l.run()
@@ -94,8 +96,8 @@ func (l *link) run() {
 
 func (l *link) announce(kind EventKind, detail string) {
 	now := time.Now().UnixMilli()
-	for _, s := range l.group.symbols {
-		l.group.sink.Announce(Event{Kind: kind, Symbol: s, Conn: l.id, ReceivedMs: now, Detail: detail})
+	for _, s := range l.symbols {
+		l.group.sink.Announce(Event{Kind: kind, Input: l.group.input, Symbol: s, Conn: l.id, ReceivedMs: now, Detail: detail})
 	}
 }
 
@@ -117,7 +119,7 @@ func (l *link) read() error {
 		l.group.src.stats.Frames.Add(1)
 		if !l.take(kind, bytes.Clone(buf.Bytes()), now) {
 			l.group.src.stats.Overflows.Add(1)
-			return errors.New("a queue is full: the connection is given up and its trades are fetched")
+			return errors.New("a queue is full: the connection is given up, and what is lost with it is fetched")
 		}
 		if !delivered {
 			delivered = true
@@ -125,11 +127,6 @@ func (l *link) read() error {
 		}
 	}
 }
-
-const (
-	tradeStream   = "@aggTrade"
-	witnessStream = "@kline_1s"
-)
 
 // control is what frames that are no market data begin with. E must be named too: encoding/json would put it into the field of e, whatever its case.
 type control struct {
@@ -166,32 +163,22 @@ func (l *link) take(kind int, raw []byte, now int64) (ok bool) {
 	}
 	name, tag, _ := strings.Cut(env.Stream, "@")
 	symbol := strings.ToUpper(name)
-	switch "@" + tag {
-	case tradeStream:
-		var e binance.WsAggTradeEvent
-		if err := json.Unmarshal(env.Data, &e); err != nil {
-			return l.malformed(symbol, env.Stream, feed.ReasonBadJSON, err.Error(), raw, now)
-		}
-		if e.Event == "aggTrade" {
-			return l.group.sink.Deliver(Event{Kind: EventTrade, Symbol: symbol, Conn: l.id, ReceivedMs: now, Channel: env.Stream, Trade: feed.RawTrade{
-				Symbol: e.Symbol, AggID: e.AggTradeID, FirstID: e.FirstBreakdownTradeID, LastID: e.LastBreakdownTradeID, TradeMs: e.TradeTime, EventMs: e.Time,
-				Price: e.Price, Qty: e.Quantity, BuyerMaker: e.IsBuyerMaker, Raw: raw}})
-		}
-		env.Event = e.Event
-	case witnessStream:
-		var e binance.WsKlineEvent
-		if err := json.Unmarshal(env.Data, &e); err != nil {
-			return l.malformed(symbol, env.Stream, feed.ReasonBadJSON, err.Error(), raw, now)
-		}
-		if e.Event == "kline" {
-			return l.witness(symbol, env.Stream, &e, raw, now)
-		}
-		env.Event = e.Event
+	var known bool
+	switch stream := "@" + tag; {
+	case stream == l.group.stream && l.group.input == feed.Trades:
+		ok, known = l.trade(symbol, &env, raw, now)
+	case stream == l.group.stream:
+		ok, known = l.diff(symbol, &env, raw, now)
+	case stream == witnessStream:
+		ok, known = l.kline(symbol, &env, raw, now)
 	default:
 		var e control
 		if len(env.Data) > 0 && json.Unmarshal(env.Data, &e) == nil {
 			env.Event = e.Event
 		}
+	}
+	if known {
+		return ok
 	}
 	switch {
 	case env.Event == "serverShutdown":
@@ -206,19 +193,7 @@ func (l *link) take(kind int, raw []byte, now int64) (ok bool) {
 	return l.malformed(symbol, env.Stream, feed.ReasonUnknownEvent, fmt.Sprintf("event %.40q", env.Event), raw, now)
 }
 
-func (l *link) witness(symbol, stream string, e *binance.WsKlineEvent, raw []byte, now int64) bool {
-	k := &e.Kline
-	switch {
-	case e.Symbol != symbol || k.Symbol != symbol:
-		return l.malformed(symbol, stream, feed.ReasonSymbol, fmt.Sprintf("symbols %.20q and %.20q", e.Symbol, k.Symbol), raw, now)
-	case k.Interval != "1s" || k.StartTime <= 0 || k.StartTime%1000 != 0 || k.EndTime != k.StartTime+999 || k.TradeNum < 0 || k.TradeNum > 0 && k.LastTradeID < 0:
-		return l.malformed(symbol, stream, feed.ReasonBadKline, fmt.Sprintf("%.10q from %d to %d, %d trades, last %d", k.Interval, k.StartTime, k.EndTime, k.TradeNum, k.LastTradeID), raw, now)
-	}
-	return l.group.sink.Deliver(Event{Kind: EventWitness, Symbol: symbol, Conn: l.id, ReceivedMs: now, Witness: feed.Witness{
-		OpenMs: k.StartTime, CloseMs: k.EndTime, EventMs: e.Time, Trades: k.TradeNum, LastID: k.LastTradeID, Closed: k.IsFinal}, Trade: feed.RawTrade{Raw: raw}})
-}
-
 func (l *link) malformed(symbol, stream, reason, detail string, raw []byte, now int64) bool {
-	return l.group.sink.Deliver(Event{Kind: EventMalformed, Symbol: symbol, Conn: l.id, ReceivedMs: now, Channel: stream, Reason: reason, Detail: detail,
+	return l.group.sink.Deliver(Event{Kind: EventMalformed, Input: l.group.input, Symbol: symbol, Conn: l.id, ReceivedMs: now, Channel: stream, Reason: reason, Detail: detail,
 		Trade: feed.RawTrade{Raw: raw}})
 }

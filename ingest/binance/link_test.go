@@ -5,12 +5,14 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gorilla/websocket"
 
+	"github.com/tickcast/tickcast/ingest/depth"
 	"github.com/tickcast/tickcast/ingest/feed"
 )
 
@@ -34,6 +36,7 @@ func TestFramesBecomeEvents(t *testing.T) {
 	t.Parallel()
 	const agg = `{"e":"aggTrade","E":1577977823306,"s":"BTCUSDT","a":202790190,"p":"7139.89000000","q":"0.06702300","f":222825297,"l":222825298,"T":1577977823305,"m":true,"M":true}`
 	const kline = `{"e":"kline","E":1577977824002,"s":"BTCUSDT","k":{"t":1577977823000,"T":1577977823999,"s":"BTCUSDT","i":"1s","f":-1,"L":-1,"o":"7139.89","c":"7139.89","h":"7139.89","l":"7139.89","v":"0","n":0,"x":true,"q":"0","V":"0","Q":"0","B":"0"}}`
+	const diff = `{"e":"depthUpdate","E":1723161255208,"s":"BTCUSDT","U":50093239189,"u":50093239202,"b":[["61737.63000000","0.00000000"]],"a":[["61837.64000000","1.54698000"],["61839.85000000","0.10000000"]]}`
 	wrap := func(stream, data string) string { return `{"stream":"` + stream + `","data":` + data + `}` }
 	for _, c := range []struct {
 		name, frame string
@@ -42,6 +45,7 @@ func TestFramesBecomeEvents(t *testing.T) {
 		kind        EventKind
 		shutdown    bool
 		none        bool
+		books       bool // on a connection of order books
 	}{
 		{name: "trade", frame: wrap("btcusdt@aggTrade", agg), kind: EventTrade},
 		{name: "kline", frame: wrap("btcusdt@kline_1s", kline), kind: EventWitness},
@@ -54,6 +58,13 @@ func TestFramesBecomeEvents(t *testing.T) {
 		{name: "no event", frame: wrap("btcusdt@aggTrade", `{}`), kind: EventMalformed, reason: feed.ReasonUnknownEvent},
 		{name: "null", frame: `null`, kind: EventMalformed, reason: feed.ReasonUnknownEvent},
 		{name: "data is null", frame: wrap("btcusdt@kline_1s", `null`), kind: EventMalformed, reason: feed.ReasonUnknownEvent},
+		{name: "diff", books: true, frame: wrap("btcusdt@depth@100ms", diff), kind: EventDiff},
+		{name: "kline beside diffs", books: true, frame: wrap("btcusdt@kline_1s", kline), kind: EventWitness},
+		{name: "diff with numbers for text", books: true, frame: wrap("btcusdt@depth@100ms", strings.Replace(diff, `"1.54698000"`, `1.54698`, 1)), kind: EventMalformed, reason: feed.ReasonBadJSON},
+		{name: "diff with an id that is no integer", books: true, frame: wrap("btcusdt@depth@100ms", strings.Replace(diff, `50093239202`, `5009323920.2`, 1)), kind: EventMalformed, reason: feed.ReasonBadJSON},
+		{name: "shutdown in a diff's place", books: true, frame: wrap("btcusdt@depth@100ms", `{"e":"serverShutdown","E":1770123456789}`), shutdown: true, none: true},
+		{name: "trade on a connection of order books", books: true, frame: wrap("btcusdt@aggTrade", agg), kind: EventMalformed, reason: feed.ReasonUnknownEvent},
+		{name: "diff on a connection of trades", frame: wrap("btcusdt@depth@100ms", diff), kind: EventMalformed, reason: feed.ReasonUnknownEvent},
 		{name: "another stream", frame: wrap("btcusdt@depth", `{"e":"depthUpdate"}`), kind: EventMalformed, reason: feed.ReasonUnknownEvent},
 		{name: "kline of another symbol", frame: wrap("btcusdt@kline_1s", strings.ReplaceAll(kline, "BTCUSDT", "ETHUSDT")), kind: EventMalformed, reason: feed.ReasonSymbol},
 		{name: "kline of a minute", frame: wrap("btcusdt@kline_1s", strings.Replace(kline, `"1s"`, `"1m"`, 1)), kind: EventMalformed, reason: feed.ReasonBadKline},
@@ -66,11 +77,15 @@ func TestFramesBecomeEvents(t *testing.T) {
 			sink := &events{room: true}
 			cfg := DefaultConfig()
 			cfg.MaxFrame = 2048
-			src, err := New(cfg, []string{"BTCUSDT"}, sink, slog.New(slog.DiscardHandler))
+			src, err := New(cfg, []string{"BTCUSDT"}, []string{"BTCUSDT"}, sink, slog.New(slog.DiscardHandler))
 			if err != nil {
 				t.Fatal(err)
 			}
-			l := &link{id: 7, group: src.groups[0], shutdown: make(chan struct{}, 1)}
+			group, input := src.groups[0], feed.Trades
+			if c.books {
+				group, input = src.groups[1], feed.Books
+			}
+			l := &link{id: 7, group: group, shutdown: make(chan struct{}, 1)}
 			kind := websocket.TextMessage
 			if c.binary {
 				kind = websocket.BinaryMessage
@@ -87,11 +102,15 @@ func TestFramesBecomeEvents(t *testing.T) {
 				}
 				return
 			}
-			if len(sink.got) != 1 || sink.got[0].Kind != c.kind || sink.got[0].Reason != c.reason || sink.got[0].Conn != 7 {
+			if len(sink.got) != 1 || sink.got[0].Kind != c.kind || sink.got[0].Reason != c.reason || sink.got[0].Conn != 7 || sink.got[0].Input != input {
 				t.Fatalf("events: %+v", sink.got)
 			}
-			if e := sink.got[0]; string(e.Trade.Raw) != c.frame {
-				t.Errorf("the frame's bytes are not kept: %q", e.Trade.Raw)
+			raw := sink.got[0].Trade.Raw
+			if d := sink.got[0].Diff; d != nil {
+				raw = d.Raw
+			}
+			if string(raw) != c.frame {
+				t.Errorf("the frame's bytes are not kept: %q", raw)
 			}
 			switch e := sink.got[0]; c.kind {
 			case EventTrade:
@@ -100,6 +119,12 @@ func TestFramesBecomeEvents(t *testing.T) {
 				if e.Trade.Symbol != want.Symbol || e.Trade.AggID != want.AggID || e.Trade.FirstID != want.FirstID || e.Trade.LastID != want.LastID ||
 					e.Trade.TradeMs != want.TradeMs || e.Trade.EventMs != want.EventMs || e.Trade.Price != want.Price || e.Trade.Qty != want.Qty || !e.Trade.BuyerMaker {
 					t.Errorf("trade %+v, want %+v", e.Trade, want)
+				}
+			case EventDiff:
+				want := depth.RawDiff{Symbol: "BTCUSDT", EventMs: 1723161255208, FirstID: 50093239189, LastID: 50093239202, Raw: []byte(c.frame),
+					Bids: [][2]string{{"61737.63000000", "0.00000000"}}, Asks: [][2]string{{"61837.64000000", "1.54698000"}, {"61839.85000000", "0.10000000"}}}
+				if !reflect.DeepEqual(*e.Diff, want) {
+					t.Errorf("diff %+v, want %+v", *e.Diff, want)
 				}
 			case EventWitness:
 				if want := (feed.Witness{OpenMs: 1577977823000, CloseMs: 1577977823999, EventMs: 1577977824002, LastID: -1, Closed: true}); e.Witness != want {
@@ -119,7 +144,7 @@ func TestADialThatIsNotAnsweredIsGivenUp(t *testing.T) {
 	defer mute.Close()
 	cfg := DefaultConfig()
 	cfg.WsURL, cfg.FirstFrame = "ws://"+mute.Addr().String(), 50*time.Millisecond
-	src, err := New(cfg, []string{"BTCUSDT"}, &events{}, slog.New(slog.DiscardHandler))
+	src, err := New(cfg, []string{"BTCUSDT"}, nil, &events{}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +157,7 @@ func TestADialThatIsNotAnsweredIsGivenUp(t *testing.T) {
 
 func TestBackoffIsJitteredAndBounded(t *testing.T) {
 	t.Parallel()
-	src, err := New(DefaultConfig(), []string{"BTCUSDT"}, &events{}, slog.New(slog.DiscardHandler))
+	src, err := New(DefaultConfig(), []string{"BTCUSDT"}, nil, &events{}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

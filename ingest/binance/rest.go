@@ -2,13 +2,19 @@ package binance
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
 	binance "github.com/adshao/go-binance/v2"
 
+	"github.com/tickcast/tickcast/ingest/depth"
 	"github.com/tickcast/tickcast/ingest/feed"
 	"github.com/tickcast/tickcast/market"
 )
@@ -105,4 +111,40 @@ func (s *Source) closedKlines(ctx context.Context, symbol string, p market.Perio
 		from = next
 	}
 	return out, nil
+}
+
+// Depth asks for the order book. go-binance's service is not used: its decoder makes 0 or nothing of what is no number.
+func (s *Source) Depth(ctx context.Context, symbol string, req depth.Request) depth.Answer {
+	a := depth.Answer{Serial: req.Serial}
+	if err := s.depth(ctx, symbol, req.Levels, &a); err != nil {
+		a.Err = fmt.Errorf("get depth of %s: %w", symbol, err)
+	}
+	return a
+}
+
+func (s *Source) depth(ctx context.Context, symbol string, levels int, a *depth.Answer) error {
+	query := url.Values{"symbol": {symbol}, "limit": {strconv.Itoa(levels)}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(s.cfg.RestURL, "/")+"/api/v3/depth?"+query.Encode(), nil)
+	if err != nil {
+		return err
+	}
+	res, err := s.http.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(res.Body, 200))
+		return fmt.Errorf("status %d: %.200q", res.StatusCode, text)
+	}
+	var body struct {
+		LastID int64       `json:"lastUpdateId"`
+		Bids   [][2]string `json:"bids"`
+		Asks   [][2]string `json:"asks"`
+	}
+	if err := json.NewDecoder(res.Body).Decode(&body); err != nil {
+		return fmt.Errorf("decode the answer: %w", err)
+	}
+	a.LastID, a.Bids, a.Asks = body.LastID, body.Bids, body.Asks
+	return nil
 }

@@ -1,4 +1,4 @@
-// Package binance connects to Binance spot (or to what speaks its protocol) for trades. It is the only importer of go-binance, whose dialer, event types
+// Package binance connects to Binance spot (or to what speaks its protocol) for trades and order books. It is the only importer of go-binance, whose dialer, event types
 // and REST services it uses.
 //
 // Streams are not served by go-binance's Ws*Serve functions but read here, from a connection that its WsGetReadWriteConnection dials: Ws*Serve hides what
@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/tickcast/tickcast/ingest/depth"
 	"github.com/tickcast/tickcast/ingest/feed"
 )
 
@@ -113,6 +115,7 @@ type EventKind uint8
 const (
 	EventTrade EventKind = iota
 	EventWitness
+	EventDiff
 	EventMalformed // Reason, Detail, Trade.Raw
 	EventUp        // subscribed: later trades arrive on this connection
 	EventDown      // Detail says why
@@ -121,14 +124,24 @@ const (
 // Event is something that a connection reports about one symbol.
 type Event struct {
 	Kind       EventKind
-	Symbol     string // of the stream, upper case; the trade has its own
+	Input      feed.Input // what the connection is for
+	Symbol     string     // of the stream, upper case; the trade has its own
 	Conn       int64
 	ReceivedMs int64
 	Trade      feed.RawTrade // of the other kinds of frames: Raw only
 	Witness    feed.Witness
+	Diff       *depth.RawDiff
 	Channel    string
 	Reason     string
 	Detail     string
+}
+
+// Raw are the frame's bytes where they are kept.
+func (e *Event) Raw() []byte {
+	if e.Kind == EventDiff {
+		return e.Diff.Raw
+	}
+	return e.Trade.Raw
 }
 
 // Sink takes the events. Both methods are called from the connections' goroutines, for one connection from one at a time.
@@ -146,9 +159,13 @@ type Source struct {
 	http      *http.Client
 	transport *http.Transport
 	dials     *rate.Limiter
+	sink      Sink
 	connIDs   atomic.Int64
-	groups    []*group
 	stats     Stats
+	changed   chan struct{}
+
+	mu     sync.Mutex
+	groups []*group
 }
 
 // Stats counts what happened to connections.
@@ -156,21 +173,22 @@ type Stats struct {
 	Dials, DialErrors, Cuts, Silent, Replaced, Overflows, Panics, Frames atomic.Int64
 }
 
-// New builds the source for these symbols; nothing is dialled before Run.
-func New(cfg Config, symbols []string, sink Sink, log *slog.Logger) (*Source, error) {
+// New builds the source for the trades and the order books of these symbols; nothing is dialled before Run.
+func New(cfg Config, trades, books []string, sink Sink, log *slog.Logger) (*Source, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Source{cfg: cfg, log: log}
+	s := &Source{cfg: cfg, log: log, sink: sink, changed: make(chan struct{}, 1)}
 	s.transport = http.DefaultTransport.(*http.Transport).Clone()
 	s.http = &http.Client{Transport: newLimiter(cfg.RestWeight, cfg.MaxBody, s.transport), Timeout: cfg.RestTimeout}
 	// The burst is a fifth: with the steady rate of the rest no five minutes see more than the budget.
 	burst := max(1, cfg.DialBudget/5)
 	s.dials = rate.NewLimiter(rate.Limit(float64(cfg.DialBudget-burst)/300), burst)
-	for len(symbols) > 0 {
-		n := min(len(symbols), cfg.SymbolsPerConnection)
-		s.groups = append(s.groups, newGroup(s, symbols[:n], sink))
-		symbols = symbols[n:]
+	// A burst of depth must not delay trades: each has connections of its own.
+	for kind, symbols := range [...][]string{feed.Trades: trades, feed.Books: books} {
+		for part := range slices.Chunk(symbols, cfg.SymbolsPerConnection) {
+			s.groups = append(s.groups, newGroup(s, feed.Input(kind), slices.Clone(part), sink))
+		}
 	}
 	return s, nil
 }
@@ -181,23 +199,43 @@ func (s *Source) Stats() *Stats { return &s.stats }
 // Run keeps a connection per group of symbols until ctx ends.
 func (s *Source) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
-	for _, g := range s.groups {
-		wg.Go(func() { g.run(ctx) })
+	running := map[*group]context.CancelFunc{}
+	for {
+		groups := s.all()
+		for _, g := range groups {
+			if running[g] == nil {
+				groupCtx, cancel := context.WithCancel(ctx)
+				running[g] = cancel
+				wg.Go(func() { g.run(groupCtx) })
+			}
+		}
+		for g, cancel := range running {
+			if !slices.Contains(groups, g) {
+				cancel()
+				delete(running, g)
+			}
+		}
+		select {
+		case <-s.changed:
+			continue
+		case <-ctx.Done():
+		}
+		for _, cancel := range running {
+			cancel()
+		}
+		wg.Wait()
+		s.transport.CloseIdleConnections()
+		return ctx.Err()
 	}
-	wg.Wait()
-	s.transport.CloseIdleConnections()
-	return ctx.Err()
 }
 
-// Replace asks for a new connection for the symbol's group; the old one is kept until the new one delivers.
+// Replace asks for a new connection for the symbol's trades; the old one is kept until the new one delivers.
 func (s *Source) Replace(symbol, reason string) {
-	for _, g := range s.groups {
-		for _, sym := range g.symbols {
-			if sym == symbol {
-				select {
-				case g.replace <- reason:
-				default: // one is asked for already
-				}
+	for _, g := range s.all() {
+		if g.input == feed.Trades && slices.Contains(g.wanted(), symbol) {
+			select {
+			case g.replace <- reason:
+			default: // one is asked for already
 			}
 		}
 	}
@@ -205,10 +243,46 @@ func (s *Source) Replace(symbol, reason string) {
 
 // Connected says how many groups there are and how many have a connection.
 func (s *Source) Connected() (up, groups int) {
-	for _, g := range s.groups {
+	all := s.all()
+	for _, g := range all {
 		if g.up.Load() {
 			up++
 		}
 	}
-	return up, len(s.groups)
+	return up, len(all)
+}
+
+// Want sets the symbols of an input while Run runs. Connections whose symbols change are replaced, so that nothing is lost for those that stay.
+func (s *Source) Want(input feed.Input, symbols []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fresh := slices.Clone(symbols)
+	for _, g := range s.groups {
+		if g.input == input {
+			fresh = slices.DeleteFunc(fresh, func(sym string) bool { return slices.Contains(g.wanted(), sym) })
+		}
+	}
+	kept := s.groups[:0:0]
+	for _, g := range s.groups {
+		if g.input == input {
+			fresh = g.want(symbols, fresh, s.cfg.SymbolsPerConnection)
+		}
+		if len(g.wanted()) > 0 {
+			kept = append(kept, g)
+		}
+	}
+	for part := range slices.Chunk(fresh, s.cfg.SymbolsPerConnection) {
+		kept = append(kept, newGroup(s, input, slices.Clone(part), s.sink))
+	}
+	s.groups = kept
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (s *Source) all() []*group {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.groups // replaced as a whole
 }

@@ -135,7 +135,7 @@ func (f *Feed) emitContract(atMs int64, seeds int) {
 
 // begin writes the block of seeds at the beginning of an epoch.
 func (f *Feed) begin(nowMs int64, a *Answer) {
-	f.source.answer(nowMs, a.ServerMs)
+	f.source.Answer(nowMs, a.ServerMs)
 	days := f.seeds(nowMs, market.Period1d, a.Days, a.ServerMs)
 	minutes := f.seeds(nowMs, market.Period1m, a.Minutes, a.ServerMs)
 	f.joinMs = market.Period1m.OpenMs(a.ServerMs)
@@ -304,3 +304,30 @@ func (f *Feed) endDay(nowMs int64) {
 }
 
 func clockText(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// Change takes the contract's new catalogue entry. Where the trades of before cannot be compared with those to come, the log begins again.
+func (f *Feed) Change(nowMs int64, c market.Contract) {
+	was := f.contract
+	f.contract = c
+	switch {
+	case was.Symbol != c.Symbol:
+		f.wasUp = false
+		clear(f.conns) // they bring the other symbol's trades
+		f.source = SourceClock{}
+		f.newEpoch(nowMs, fmt.Sprintf("the symbol was %s and is %s", was.Symbol, c.Symbol))
+		f.held.clear()
+	case was.Tick.Scale != c.Tick.Scale || was.Step.Scale != c.Step.Scale:
+		f.newEpoch(nowMs, fmt.Sprintf("tick and step were %s and %s", was.Tick, was.Step))
+		f.held.clear()
+	default:
+		f.emitContract(f.eventMs(nowMs), 0)
+	}
+	f.step(nowMs)
+}
+
+// Delist says that the contract has left the catalogue. No other input may follow.
+func (f *Feed) Delist(nowMs int64) {
+	f.emit(market.Record{Kind: market.KindContract, EventMs: f.eventMs(nowMs), Spec: market.Spec{Contract: f.contract, Delisted: true}})
+	f.clock.quality = market.QualityStale
+	f.report(nowMs, "DELISTED", "the contract has left the catalogue", -1)
+}

@@ -173,8 +173,8 @@ func (f *Feed) stepQuality(nowMs int64) {
 
 // eventMs is the event time of records that no trade gives one: the source's now, never before the clock.
 func (f *Feed) eventMs(nowMs int64) int64 {
-	if f.source.known {
-		return max(f.source.at(nowMs), f.clock.x, f.maxMs)
+	if f.source.Known {
+		return max(f.source.At(nowMs), f.clock.x, f.maxMs)
 	}
 	if at := max(f.clock.x, f.maxMs); at > 0 {
 		return at

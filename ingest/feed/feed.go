@@ -44,7 +44,7 @@ type Feed struct {
 	held     heldTrades
 
 	clock       clockState
-	source      sourceClock
+	source      SourceClock
 	timeAskedMs int64
 	fetch       fetchState
 	day         dayState
@@ -188,14 +188,14 @@ func (f *Feed) Witness(nowMs, conn int64, w Witness, raw []byte) {
 }
 
 func (f *Feed) learnTime(nowMs, eventMs int64) {
-	if !f.source.frame(nowMs, eventMs, f.cfg.FutureMs) && nowMs >= f.timeAskedMs+askTimeMs {
+	if !f.source.Frame(nowMs, eventMs, f.cfg.FutureMs) && nowMs >= f.timeAskedMs+AskTimeMs {
 		f.timeAskedMs, f.out.AskTime = nowMs, true
 	}
 }
 
 // SourceTime takes the source's clock as REST answered it; nowMs is the middle of the request.
 func (f *Feed) SourceTime(nowMs, serverMs int64) {
-	f.source.answer(nowMs, serverMs)
+	f.source.Answer(nowMs, serverMs)
 }
 
 // ConnUp says that a connection is subscribed: trades after this call arrive on it.

@@ -35,8 +35,8 @@ func (f *Feed) ask(nowMs int64, r Request) {
 	s := &f.fetch
 	s.serial++
 	s.busy, s.wanted, s.up, s.askMs = true, false, s.ups, 0
-	if f.source.known {
-		s.askMs = f.source.at(nowMs)
+	if f.source.Known {
+		s.askMs = f.source.At(nowMs)
 	}
 	r.Serial = s.serial
 	s.req = r
@@ -79,7 +79,7 @@ func (f *Feed) missing(nowMs int64) bool {
 		f.gapAt != 0 && nowMs-f.gapAt >= f.cfg.ReorderMs ||
 		nowMs-c.at >= f.cfg.ProbeMs || // neither trades nor klines: is the market quiet or the connection dead?
 		c.lagAt != 0 && nowMs-c.lagAt >= f.cfg.WitnessLagMs || // a kline names a trade that did not come
-		c.runTo > c.proven && c.runFrom > c.proven && f.source.at(nowMs)-c.runFrom >= f.cfg.RestLagMs // empty klines after something unproved
+		c.runTo > c.proven && c.runFrom > c.proven && f.source.At(nowMs)-c.runFrom >= f.cfg.RestLagMs // empty klines after something unproved
 }
 
 // retry lets the next fetch wait.

@@ -25,6 +25,14 @@ func (s *stage) do(w []string) (err error) {
 		s.take()
 	case "restart": // restart [keep=-2] [step=4] [live] [symbol=X]: a new process on the same log
 		err = s.restart(w[1:])
+	case "change": // change [step=4] [symbol=X] [periods=2]: the catalogue's entry is another one
+		if err = s.alter(w[1:]); err == nil {
+			s.feed.Change(s.nowMs, s.contract)
+			s.take()
+		}
+	case "delist":
+		s.feed.Delist(s.nowMs)
+		s.take()
 	case "time": // time 5: REST's clock
 		var ms int64
 		ms, err = seconds(w[1])
@@ -131,6 +139,24 @@ func (s *stage) restart(words []string) error {
 	s.feed = feed.New(s.cfg, c, sim)
 	s.feed.Start(s.nowMs, s.writer(), s.log)
 	s.take()
+	return nil
+}
+
+// alter changes the contract.
+func (s *stage) alter(words []string) error {
+	for _, w := range words {
+		k, v, _ := strings.Cut(w, "=")
+		switch k {
+		case "step":
+			s.contract.Step = market.Unit{Scale: int(number(v)), Size: 1}
+		case "symbol":
+			s.contract.Symbol = v
+		case "periods": // so many of them
+			s.contract.Period = market.Periods()[:number(v)]
+		default:
+			return fmt.Errorf("unknown word %q", w)
+		}
+	}
 	return nil
 }
 

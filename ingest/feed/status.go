@@ -70,10 +70,15 @@ func (f *Feed) stepStatus(nowMs int64) {
 		st.gapReason = ""
 	}
 	st.reported, st.state, st.quality = true, s, f.clock.quality
+	f.report(nowMs, s.String(), reason, missing)
+}
+
+func (f *Feed) report(nowMs int64, state, reason string, missing int64) {
+	st := &f.status
 	st.counter++
 	st.atMs = max(st.atMs, nowMs)
 	f.out.Statuses = append(f.out.Statuses, market.Status{
 		Scope: f.contract.ID, Kind: "feed", Source: f.contract.Source, Simulated: f.simulated, AtMs: st.atMs, Counter: st.counter, Quality: f.clock.quality,
-		State: s.String(), SinceMs: st.sinceMs, Reason: reason, LastID: f.LastID(), Missing: missing,
+		State: state, SinceMs: st.sinceMs, Reason: reason, LastID: f.LastID(), Missing: missing,
 	})
 }

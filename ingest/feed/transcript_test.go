@@ -216,6 +216,9 @@ func describe(r *market.Record) string {
 	case market.KindGap:
 		return fmt.Sprintf("%s %d..%d", head, r.GapFrom, r.GapTo)
 	case market.KindContract:
+		if r.Spec.Delisted {
+			return head + " delisted"
+		}
 		return fmt.Sprintf("%s seeds=%d", head, r.Spec.Seeds)
 	case market.KindSeed:
 		return fmt.Sprintf("%s %s of %s", head, r.Seed.Period, when(r.Seed.OpenMs))

@@ -110,8 +110,8 @@ func (f *Feed) checkTime(nowMs int64, raw *RawTrade, live bool) (reason, detail 
 	switch {
 	case !inMs(ms):
 		return ReasonTimeUnit, fmt.Sprintf("trade time %d is not in milliseconds", ms)
-	case f.source.known && ms > f.source.at(nowMs)+f.cfg.FutureMs:
-		return ReasonFutureTime, fmt.Sprintf("trade time %d, the source's clock says %d", ms, f.source.at(nowMs))
+	case f.source.Known && ms > f.source.At(nowMs)+f.cfg.FutureMs:
+		return ReasonFutureTime, fmt.Sprintf("trade time %d, the source's clock says %d", ms, f.source.At(nowMs))
 	case live && ms > raw.EventMs+1000:
 		return ReasonFutureTime, fmt.Sprintf("trade time %d, its frame's %d", ms, raw.EventMs)
 	case f.maxMs > 0 && ms < f.maxMs-f.cfg.AncientMs:
@@ -125,8 +125,8 @@ func (f *Feed) checkWitness(nowMs int64, w *Witness) (detail string) {
 	switch {
 	case w.CloseMs > w.EventMs+1000:
 		return fmt.Sprintf("the second closes at %d, its frame's time is %d", w.CloseMs, w.EventMs)
-	case f.source.known && w.CloseMs > f.source.at(nowMs)+f.cfg.FutureMs:
-		return fmt.Sprintf("the second closes at %d, the source's clock says %d", w.CloseMs, f.source.at(nowMs))
+	case f.source.Known && w.CloseMs > f.source.At(nowMs)+f.cfg.FutureMs:
+		return fmt.Sprintf("the second closes at %d, the source's clock says %d", w.CloseMs, f.source.At(nowMs))
 	}
 	return ""
 }
@@ -162,47 +162,4 @@ func (f *Feed) checkKline(p market.Period, k *RawKline) (market.Candle, error) {
 		return c, fmt.Errorf("open %s, high %s, low %s, close %s, %d trades", k.Open, k.High, k.Low, k.Close, k.Trades)
 	}
 	return c, nil
-}
-
-// sourceClock estimates the source's clock: the greatest (event time - receive time) of the last minutes, that of the fastest frame.
-type sourceClock struct {
-	known     bool
-	offset    int64
-	cur, prev int64 // greatest of the running and the last window
-	sinceMs   int64
-}
-
-const (
-	offsetWindowMs = 300_000
-	askTimeMs      = 1_000 // between two wishes for REST's answer
-)
-
-func (s *sourceClock) at(nowMs int64) int64 { return nowMs + s.offset }
-
-// frame takes a frame's time; false says that it contradicts what is known: REST has to decide. So it is after our own clock stood still (a machine that slept).
-func (s *sourceClock) frame(nowMs, eventMs, saneMs int64) bool {
-	d := eventMs - nowMs
-	switch {
-	case !inMs(eventMs):
-		return true // it is nonsense, and says nothing
-	case s.known && (d < s.offset-saneMs || d > s.offset+saneMs):
-		return false
-	}
-	if !s.known {
-		*s = sourceClock{known: true, offset: d, cur: d, prev: d, sinceMs: nowMs}
-		return true
-	}
-	if nowMs-s.sinceMs > offsetWindowMs {
-		s.prev, s.cur, s.sinceMs = s.cur, d, nowMs
-	}
-	s.cur = max(s.cur, d)
-	s.offset = max(s.cur, s.prev)
-	return true
-}
-
-func (s *sourceClock) answer(nowMs, serverMs int64) {
-	d := serverMs - nowMs
-	if serverMs > 0 && (!s.known || d < s.offset-2000 || d > s.offset+2000) {
-		*s = sourceClock{known: true, offset: d, cur: d, prev: d, sinceMs: nowMs}
-	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/ingest"
+	"github.com/tickcast/tickcast/ingest/feed"
 	"github.com/tickcast/tickcast/ingest/kafkalog"
 	"github.com/tickcast/tickcast/kafka"
 	"github.com/tickcast/tickcast/kafka/embedded"
@@ -15,7 +16,7 @@ import (
 )
 
 // cluster starts an embedded Kafka with the catalogue's topics.
-func cluster(t *testing.T) (kafka.Config, *catalog.Catalog) {
+func cluster(t *testing.T) kafka.Config {
 	t.Helper()
 	cat, err := catalog.Load("", "", catalog.Embedded)
 	if err != nil {
@@ -38,12 +39,12 @@ func cluster(t *testing.T) (kafka.Config, *catalog.Catalog) {
 	if _, err := admin.Apply(ctx, kafka.Specs(cat), 1); err != nil {
 		t.Fatal(err)
 	}
-	return cfg, cat
+	return cfg
 }
 
-func newLog(t *testing.T, cfg kafka.Config, cat *catalog.Catalog) *kafkalog.Log {
+func newLog(t *testing.T, cfg kafka.Config) *kafkalog.Log {
 	t.Helper()
-	l, err := kafkalog.New(cfg, cat, slog.New(slog.DiscardHandler))
+	l, err := kafkalog.New(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,6 +57,8 @@ func newLog(t *testing.T, cfg kafka.Config, cat *catalog.Catalog) *kafkalog.Log 
 }
 
 const contract = "BTCUSDT"
+
+var btc = market.Contract{ID: contract, Source: "binance"}
 
 // script writes records of one contract's log, with seq in order.
 type script struct {
@@ -73,7 +76,7 @@ func (s *script) write(kind market.Kind, n int) {
 			Trade: market.Trade{Price: 1, Qty: 1, AggID: s.seq, FirstID: s.seq, LastID: s.seq}}
 		r.Spec.Contract.Tick, r.Spec.Contract.Step, r.Spec.Seeds = market.Unit{Scale: 2, Size: 1}, market.Unit{Scale: 5, Size: 1}, 3
 		r.Seed = market.Candle{Period: market.Period1m, OpenMs: 60_000 * s.seq, Open: 1, High: 1, Low: 1, Close: 1}
-		if err := s.log.Append(s.t.Context(), r); err != nil {
+		if err := s.log.Append(s.t.Context(), feed.Trades, r); err != nil {
 			s.t.Fatal(err)
 		}
 	}
@@ -109,14 +112,14 @@ func inLog(t *testing.T, cfg kafka.Config, want int64) {
 // must not count: the successor gives the same sequence numbers to other records.
 func TestAnEarlierWriterIsShutOutBeforeTheTailIsRead(t *testing.T) {
 	t.Parallel()
-	cfg, cat := cluster(t)
-	old, next := newLog(t, cfg, cat), newLog(t, cfg, cat)
+	cfg := cluster(t)
+	old, next := newLog(t, cfg), newLog(t, cfg)
 	ahead := time.Now().Add(time.Hour).UnixMilli() // the earlier writer's clock may be ahead of ours
 	s := script{t: t, log: old, writer: ahead}
 	s.write(market.KindOpen, 1)
 	s.write(market.KindTrade, 10)
 	inLog(t, cfg, 11)
-	first, err := next.Tail(t.Context(), contract)
+	first, err := next.Tail(t.Context(), feed.Trades, &btc)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,8 +127,8 @@ func TestAnEarlierWriterIsShutOutBeforeTheTailIsRead(t *testing.T) {
 		t.Errorf("writer %d after %d", first.Writer, ahead)
 	}
 	s.write(market.KindTrade, 5)
-	inLog(t, cfg, 18)                             // with two open records: the first one was not above the earlier writer
-	again, err := old.Tail(t.Context(), contract) // all that a reader sees
+	inLog(t, cfg, 18)                                      // with two open records: the first one was not above the earlier writer
+	again, err := old.Tail(t.Context(), feed.Trades, &btc) // all that a reader sees
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +167,7 @@ func TestTheTailReachesBackToWhatItNeeds(t *testing.T) {
 			other := market.Record{Kind: market.KindClock, Contract: "ETHUSDT", Source: "binance", Epoch: 1, EventMs: 1}
 			for i := range 9000 { // the shipped catalogue may have both in one partition
 				other.Seq = int64(i)
-				if err := s.log.Append(s.t.Context(), other); err != nil {
+				if err := s.log.Append(s.t.Context(), feed.Trades, other); err != nil {
 					s.t.Fatal(err)
 				}
 			}
@@ -172,12 +175,12 @@ func TestTheTailReachesBackToWhatItNeeds(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			cfg, cat := cluster(t)
-			l := newLog(t, cfg, cat)
+			cfg := cluster(t)
+			l := newLog(t, cfg)
 			s := script{t: t, log: l, writer: 1}
 			s.write(market.KindOpen, 1)
 			c.write(&s)
-			tail, err := l.Tail(t.Context(), contract)
+			tail, err := l.Tail(t.Context(), feed.Trades, &btc)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -196,15 +199,11 @@ func TestTheTailReachesBackToWhatItNeeds(t *testing.T) {
 // TestAppendEndsWhenKafkaIsAway: a writer that waits for room must let the process stop, and reports must not wait at all.
 func TestAppendEndsWhenKafkaIsAway(t *testing.T) {
 	t.Parallel()
-	cat, err := catalog.Load("", "", catalog.Embedded)
-	if err != nil {
-		t.Fatal(err)
-	}
 	k, err := embedded.New(embedded.Config{Listen: "127.0.0.1:0"}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := kafkalog.New(kafka.Config{Brokers: k.Addr()}, cat, slog.New(slog.DiscardHandler))
+	l, err := kafkalog.New(kafka.Config{Brokers: k.Addr()}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +216,7 @@ func TestAppendEndsWhenKafkaIsAway(t *testing.T) {
 	defer stop()
 	r := market.Record{Kind: market.KindClock, Contract: contract, EventMs: 1}
 	for err == nil {
-		err = l.Append(ctx, r)
+		err = l.Append(ctx, feed.Trades, r)
 	}
 	l.Status(market.Status{Scope: contract, Kind: "feed"})
 	if err := l.Quarantine(ingest.Quarantined{Source: "binance", Reason: "BAD_JSON"}); err == nil {
@@ -225,5 +224,79 @@ func TestAppendEndsWhenKafkaIsAway(t *testing.T) {
 	}
 	if err := l.Close(time.Millisecond); err == nil {
 		t.Error("Close says that everything is in Kafka")
+	}
+}
+
+// TestEachLogHasItsTopicAndItsTail writes both logs of two contracts, and reads their ends and their records' headers.
+func TestEachLogHasItsTopicAndItsTail(t *testing.T) {
+	t.Parallel()
+	cfg := cluster(t)
+	log := newLog(t, cfg)
+
+	level := []market.Level{{Price: 100, Qty: 1}}
+	write := func(contract string, to ingest.Input, n int64) {
+		for seq := range n {
+			r := market.Record{Kind: market.KindTrade, Contract: contract, Source: "binance", Writer: 1, Epoch: 7, Seq: seq + 1, EventMs: 1000 + seq, PriceScale: 2, QtyScale: 5,
+				Trade: market.Trade{AggID: seq, FirstID: seq, LastID: seq, Price: 100, Qty: 1}}
+			if to == feed.Books {
+				r.Kind, r.Trade = market.KindDiff, market.Trade{}
+				r.Book = market.BookChange{FirstID: seq, LastID: seq, Bids: level, Asks: nil}
+			}
+			if err := log.Append(t.Context(), to, r); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	write("BTCUSDT", feed.Books, 20) // the tail of BTCUSDT's books lies far behind those of the others in the same partition
+	for _, id := range []string{"ETHUSDT", "SOLUSDT", "XRPUSDT", "BNBUSDT", "ADAUSDT", "LTCUSDT"} {
+		write(id, feed.Books, 3000)
+	}
+	write("BTCUSDT", feed.Trades, 10)
+	for _, c := range []struct {
+		of   ingest.Input
+		kind market.Kind
+		last int64
+	}{{feed.Books, market.KindDiff, 20}, {feed.Trades, market.KindTrade, 10}} {
+		tail, err := log.Tail(t.Context(), c.of, &btc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := len(tail.Records) - 1 // the last is the open record of who asks
+		if n < 1 || tail.Records[n-1].Kind != c.kind || tail.Records[n-1].Seq != c.last {
+			t.Fatalf("%s: the tail has %d records, want it to end with %s %d", c.of, n, c.kind, c.last)
+		}
+	}
+	if tail, err := log.Tail(t.Context(), feed.Books, &market.Contract{ID: "NOBODY", Source: "binance"}); err != nil || len(tail.Records) != 1 { // its own open record
+		t.Errorf("a contract without a log has a tail of %d records, %v", len(tail.Records), err)
+	}
+
+	r, err := kafka.NewReader(cfg, kafka.ReaderOptions{Name: "test"}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for topic, kind := range map[string]string{catalog.MarketTrades: "trade", catalog.MarketBooks: "diff"} {
+		ranges, err := r.Ranges(topic)
+		if err != nil {
+			t.Fatal(err)
+		}
+		part := kafka.PartitionOf([]byte("BTCUSDT"), len(ranges))
+		if err := r.Assign([]kafka.Position{{Topic: topic, Partition: part, Offset: ranges[part].Low}}); err != nil {
+			t.Fatal(err)
+		}
+		for deadline := time.Now().Add(time.Minute); ; {
+			rec, err := r.Poll(time.Second)
+			if err != nil || time.Now().After(deadline) {
+				t.Fatalf("%s: no record, %v", topic, err)
+			}
+			if rec == nil || string(rec.Key) != "BTCUSDT" {
+				continue
+			}
+			v, err := market.ParseVersion(rec.Header(catalog.VersionName))
+			if got := string(rec.Header("kind")); got != kind || err != nil || v.Epoch != 7 || v.Seq == 0 {
+				t.Errorf("%s: header kind is %q, version %v, %v", topic, got, v, err)
+			}
+			break
+		}
 	}
 }

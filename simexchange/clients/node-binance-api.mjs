@@ -1,5 +1,5 @@
 import Binance from 'node-binance-api';
-import { base, collect, passed, sameKlines, sameTrades, symbol, wanted, ws } from './compare.mjs';
+import { base, bookSymbol, collect, mailbox, passed, sameBooks, sameKlines, sameTickers, sameTrades, symbol, wanted, ws } from './compare.mjs';
 
 const client = new Binance({
   urls: { base: base + '/api/', stream: ws + '/ws/', combineStream: ws + '/stream?streams=' },
@@ -22,4 +22,18 @@ sameTrades(streamedTrades, answered.map((t) => (
 const bars = await client.candlesticks(symbol, '1s', { startTime: streamedKlines[0][0], limit: 10 });
 sameKlines(streamedKlines, bars.map((b) => [b.openTime, b.open, b.high, b.low, b.close, b.volume]));
 const info = await client.exchangeInfo();
-passed({ trades: streamedTrades.length, klines: streamedKlines.length, symbols: info.symbols.length });
+
+// The book: depthCache joins snapshot and diffs itself.
+const books = mailbox();
+client.depthCacheStream(bookSymbol, (_, { bids, asks }, context) => {
+  if (context) books.put({ id: context.lastEventUpdateId, bids: Object.entries(bids), asks: Object.entries(asks) });
+}, 1000);
+const updateID = await sameBooks(books.next);
+const asTicker = (t) => ({ last: t.lastPrice, open: t.openPrice, high: t.highPrice, low: t.lowPrice, volume: t.volume, change: t.priceChange,
+  percent: t.priceChangePercent, average: t.weightedAvgPrice, bid: t.bidPrice, ask: t.askPrice });
+await sameTickers(async () => asTicker(await client.prevDay(bookSymbol)));
+const days = mailbox();
+client.prevDayStream(bookSymbol, (_, t) => days.put(t));
+const day = await days.next();
+if (day.symbol !== bookSymbol || !(Number(day.high) >= Number(day.low))) throw new Error(`prevDayStream: ${JSON.stringify(day)}`);
+passed({ updateID, trades: streamedTrades.length, klines: streamedKlines.length, symbols: info.symbols.length });

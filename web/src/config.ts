@@ -9,6 +9,8 @@ export interface ContractInfo {
   quote: string
   tick: string
   step: string
+  /** Price resolutions of the order book, as the catalogue has them. */
+  books: string[]
   /** Shortest first. */
   periods: Period[]
 }
@@ -41,6 +43,7 @@ export function parseConfig(json: unknown): AppConfig {
         quote: text(c, 'quote'),
         tick: text(c, 'tick'),
         step: text(c, 'step'),
+        books: Array.isArray(c.books) ? c.books.filter((book): book is string => typeof book === 'string') : [],
         periods: PERIODS.filter((p) => listed.includes(p)),
       }
     }),

@@ -5,7 +5,7 @@ import type { ContractInfo } from './config.ts'
 import { alertText, clockLine, feedLine, latencyText } from './status-bar.ts'
 
 const info = (id: string, change: Partial<ContractInfo> = {}): ContractInfo => ({
-  id, source: 'binance', simulated: true, base: 'BTC', quote: 'USDT', tick: '0.01', step: '0.1', periods: ['1s', '1m', '1d'], ...change,
+  id, source: 'binance', simulated: true, base: 'BTC', quote: 'USDT', tick: '0.01', step: '0.1', books: [], periods: ['1s', '1m', '1d'], ...change,
 })
 
 function candle(seq: number, c: string, change: Partial<Candle> = {}): Candle {
@@ -88,7 +88,7 @@ describe('markets', () => {
 
 describe('status lines', () => {
   const fresh = { state: 'stale' as const, cause: undefined, heardMs: 1_000, feed: undefined, clock: undefined }
-  const up = { state: 'connected' as const, sinceMs: 0, retryAtMs: undefined, reason: '' }
+  const up = { state: 'connected' as const, sinceMs: 0, generation: 1, retryAtMs: undefined, reason: '' }
   const feed = (state: string, missing?: number) => ({ state, missing }) as never
 
   it('say what is missing, and call unknown loss unknown', () => {

@@ -119,7 +119,7 @@ export class Markets {
       this.client.freshness(id, (freshness) => {
         contract.freshness = freshness
         this.onChange(contract)
-      }, contract.beat === '1s')
+      }, contract.beat === '1s' ? 'candle' : 'ticker')
     }
   }
 

@@ -101,7 +101,7 @@ describe('text', () => {
 })
 
 describe('app.json', () => {
-  const contract = { id: 'BTCUSDT', source: 'binance', simulated: true, base: 'BTC', quote: 'USDT', tick: '0.01', step: '0.00001', periods: ['1m', '1s', '9x'] }
+  const contract = { id: 'BTCUSDT', source: 'binance', simulated: true, base: 'BTC', quote: 'USDT', tick: '0.01', step: '0.00001', books: ['0.01'], periods: ['1m', '1s', '9x'] }
   const app = { version: 'v1', ws: { port: 8083, path: '/mqtt' }, contracts: [contract] }
 
   it('is read strictly, with the periods in order', () => {

@@ -1,7 +1,9 @@
 /** What is remembered between visits. A browser that refuses storage gets the defaults. */
 const PREFIX = 'tickcast.'
 
-export function recall(key: 'contract' | 'period' | 'theme'): string | undefined {
+type Key = 'contract' | 'period' | 'theme' | `book.${string}`
+
+export function recall(key: Key): string | undefined {
   try {
     const value: unknown = JSON.parse(localStorage.getItem(PREFIX + key) ?? 'null')
     return typeof value === 'string' ? value : undefined
@@ -10,7 +12,7 @@ export function recall(key: 'contract' | 'period' | 'theme'): string | undefined
   }
 }
 
-export function remember(key: 'contract' | 'period' | 'theme', value: string): void {
+export function remember(key: Key, value: string): void {
   try {
     localStorage.setItem(PREFIX + key, JSON.stringify(value))
   } catch {

@@ -52,6 +52,17 @@ export class FakeEdge {
     for (const peer of this.peers) this.deliver(peer, topic, payload, qos, false)
   }
 
+  /** Sends it to whoever listens, and keeps nothing. */
+  event(topic: string, payload: string): void {
+    for (const peer of this.peers) this.deliver(peer, topic, payload, 0, false)
+  }
+
+  /** Whether somebody listens: what nobody hears need not be made. */
+  wanted(topic: string): boolean {
+    for (const peer of this.peers) for (const filter of peer.filters.keys()) if (filterMatches(filter, topic)) return true
+    return false
+  }
+
   /** Cuts all connections; clients may come back. */
   cut(): void {
     for (const peer of this.peers) peer.socket.terminate()

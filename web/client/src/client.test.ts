@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { FakeEdge } from '../../test/fake-edge.ts'
-import { connect, type Client, type Options } from './client.ts'
-import type { Candle, Status } from './decode.ts'
+import type { Client, Options } from './api.ts'
+import { connect } from './client.ts'
+import type { Candle } from './candle.ts'
+import type { Status } from './status.ts'
 import type { Freshness } from './freshness.ts'
-import { candleTopic, closedTopic, statusTopic, type Period } from './topics.ts'
+import { candleTopic, closedTopic, statusTopic, tradeTopic, type Period } from './topics.ts'
 
 let edge: FakeEdge
 const clients: Client[] = []
@@ -185,5 +187,35 @@ describe('a client', () => {
     const got: Status[] = []
     client().status('+', 'feed', (s) => got.push(s))
     await soon(() => expect(got.map((s) => s.state)).toEqual(['SYNCED']))
+  })
+  it('delivers trades as events: nothing of the past, none twice, and how many are missing', async () => {
+    const trade = (seq: number, a: number, k = 'trade') => JSON.stringify({
+      sv: 1, k, s: 'BTCUSDT', src: 'binance', epoch: 1, seq, ts: a, q: 'ok', p: '1.00', qty: '2', m: false, a, f: a, l: a,
+    })
+    const topic = tradeTopic('BTCUSDT')
+    const tc = client()
+    const got: string[] = []
+    tc.trades('BTCUSDT', (t, meta) => got.push(`${t.k} ${t.a} ${meta.missed} ${meta.snapshot}`))
+    await vi.waitFor(() => expect(edge.asked).toEqual([topic]))
+    edge.event(topic, trade(1, 7))
+    edge.event(topic, trade(3, 8))
+    edge.event(topic, trade(3, 8))
+    await vi.waitFor(() => expect(tc.counters.received).toBe(3))
+    const late: number[] = []
+    tc.trades('+', (t) => late.push(t.a))
+    await vi.waitFor(() => expect(edge.asked).toHaveLength(2))
+    edge.event(topic, trade(9, 12))
+    edge.event(topic, trade(10, 8, 'bust'))
+    await vi.waitFor(() => expect(late).toEqual([12, 8]))
+    expect(got).toEqual(['trade 7 0 false', 'trade 8 0 false', 'trade 12 3 false', 'bust 8 0 false'])
+    expect(tc.counters).toMatchObject({ missedTrades: 3, notNewer: 1 })
+  })
+
+  it('counts accepted connections, so that an owner knows when to ask history', async () => {
+    const generations: number[] = []
+    client().connection((c) => generations.push(c.generation))
+    await vi.waitFor(() => expect(generations.at(-1)).toBe(1))
+    edge.cut()
+    await vi.waitFor(() => expect(generations.at(-1)).toBe(2))
   })
 })

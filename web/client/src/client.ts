@@ -1,69 +1,24 @@
-import { decodeCandle, decodeStatus, type BadReason, type Candle, type Decoded, type Status } from './decode.ts'
-import { judge, sameFreshness, type Freshness } from './freshness.ts'
-import { Link, type Connection, type Filter, type LinkOptions } from './link.ts'
+import type { CandleListener, Cleared, Client, Counters, Listener, Meta, Options, Subscription } from './api.ts'
+import type { Bbo, Book } from './book.ts'
+import { decode, type Message } from './decode.ts'
+import type { BadReason } from './fields.ts'
+import type { Beat, Freshness } from './freshness.ts'
+import { Link, type Connection, type Filter } from './link.ts'
+import type { Status } from './status.ts'
+import type { Ticker } from './ticker.ts'
 import {
-  candleTopic, closedTopic, filterMatches, parseTopic, statusTopic, type Period, type Topic,
+  bboTopic, bookTopic, candleTopic, closedTopic, filterMatches, parseTopic, statusTopic, tickerTopic, tradeTopic,
+  type Period, type Topic,
 } from './topics.ts'
-import { ClosedRule, StateRule, type VersionRule } from './version.ts'
-
-export interface Options extends LinkOptions {
-  /** What a developer should see: refused payloads and filters. Default: nothing. */
-  onWarning?: (text: string) => void
-}
-
-export interface Meta {
-  topic: string
-  /** ms of Date.now(). */
-  receivedMs: number
-  /** What a subscription begins with, not something that has just happened. */
-  snapshot: boolean
-}
-
-export interface CandleListener {
-  onCandle?: (candle: Candle, meta: Meta) => void
-  /** Closed candles in order; a revision of an older one may come between. */
-  onClosed?: (candle: Candle, meta: Meta) => void
-  /** The broker took the topic's retained value back: the contract or the period is gone. */
-  onCleared?: (topic: string) => void
-}
-
-/** close() ends it; the broker is told when the last listener of a filter has left. */
-export interface Subscription {
-  close(): void
-}
-
-/** Nothing is dropped silently: whatever is not delivered is counted here. */
-export interface Counters {
-  received: number
-  delivered: number
-  /** Refused by the version rule. */
-  notNewer: number
-  bad: Record<BadReason, number>
-  refusedFilters: number
-}
-
-export interface Client {
-  /** Period `+` is all periods. */
-  candles(contract: string, period: Period | '+', listener: CandleListener): Subscription
-  /** `status('BTCUSDT', 'feed', …)`; scope and kind may be `+`. */
-  status(scope: string, kind: string, listener: (status: Status, meta: Meta) => void): Subscription
-  /** Called at once and at each change. `beats`: the contract has 1s candles (default true). */
-  freshness(contract: string, listener: (freshness: Freshness) => void, beats?: boolean): Subscription
-  /** Called at once and at each change. */
-  connection(listener: (connection: Connection) => void): Subscription
-  readonly counters: Counters
-  /** The network or the page came back: dial now, or probe. */
-  retryNow(): void
-  close(): void
-}
-
-type Value = Candle | Status
+import type { Trade } from './trade.ts'
+import { ClosedRule, EventRule, StateRule, type VersionRule } from './version.ts'
+import { Watch } from './watch.ts'
 
 interface Held {
   topic: Topic
-  rule: VersionRule
-  /** The newest value: the greatest open time on closed topics. */
-  newest: Value | undefined
+  rule: VersionRule<Message>
+  /** The newest value: the greatest open time on closed topics, none on event topics. */
+  newest: Message | undefined
   /** The connection on which the last message came. */
   generation: number
   /** Cached matches; stale when `matchedAt` is not the table's. */
@@ -72,9 +27,9 @@ interface Held {
 }
 
 interface Receiver {
-  onValue(value: Value, meta: Meta): void
-  onHeard?(value: Value): void
-  onCleared?(topic: string): void
+  onValue(value: Message, meta: Meta): void
+  onHeard?(): void
+  onCleared?: Cleared | undefined
 }
 
 interface Entry extends Filter {
@@ -93,7 +48,7 @@ export function connect(options: Options): Client {
 
 class MarketClient implements Client {
   readonly counters: Counters = {
-    received: 0, delivered: 0, notNewer: 0, refusedFilters: 0,
+    received: 0, delivered: 0, notNewer: 0, missedTrades: 0, refusedFilters: 0,
     bad: { topic: 0, json: 0, schema: 0, field: 0, mismatch: 0 },
   }
   private readonly link: Link
@@ -101,7 +56,7 @@ class MarketClient implements Client {
   private readonly entries = new Map<string, Entry>()
   private readonly held = new Map<string, Held>()
   private readonly connectionListeners = new Set<(connection: Connection) => void>()
-  private readonly judges = new Set<() => void>()
+  private readonly watches = new Set<Watch>()
   private table = 0
   private fresh: Filter[] = []
   private judgeTimer: ReturnType<typeof setInterval> | undefined
@@ -116,7 +71,7 @@ class MarketClient implements Client {
       onMessage: (topic, payload, retained) => this.message(topic, payload, retained),
       onConnection: (connection) => {
         for (const listener of this.connectionListeners) listener(connection)
-        for (const judgeNow of this.judges) judgeNow()
+        for (const watch of this.watches) watch.judge()
       },
       onRefused: (filter, reason) => {
         this.counters.refusedFilters++
@@ -129,64 +84,52 @@ class MarketClient implements Client {
     this.link.start()
   }
 
-  candles(contract: string, period: Period | '+', listener: CandleListener): Subscription {
-    const cleared = listener.onCleared ? { onCleared: listener.onCleared } : {}
+  candles(contract: string, period: Period | '+', { onCandle, onClosed, onCleared }: CandleListener): Subscription {
     const parts: Subscription[] = []
-    const { onCandle, onClosed } = listener
-    if (onCandle) {
-      parts.push(this.add(candleTopic(contract, period), 0, { onValue: (v, meta) => onCandle(v as Candle, meta), ...cleared }))
-    }
-    if (onClosed) {
-      parts.push(this.add(closedTopic(contract, period), 1, { onValue: (v, meta) => onClosed(v as Candle, meta), ...cleared }))
-    }
+    if (onCandle) parts.push(this.listen(candleTopic(contract, period), 0, onCandle, onCleared))
+    if (onClosed) parts.push(this.listen(closedTopic(contract, period), 1, onClosed, onCleared))
     return { close: () => parts.forEach((part) => part.close()) }
   }
 
-  status(scope: string, kind: string, listener: (status: Status, meta: Meta) => void): Subscription {
-    return this.add(statusTopic(scope, kind), 1, { onValue: (v, meta) => listener(v as Status, meta) })
+  ticker(contract: string, listener: Listener<Ticker>, onCleared?: Cleared): Subscription {
+    return this.listen(tickerTopic(contract), 0, listener, onCleared)
   }
 
-  freshness(contract: string, listener: (freshness: Freshness) => void, beats = true): Subscription {
-    let heardMs: number | undefined
-    let movedMs: number | undefined
-    let feed: Status | undefined
-    let clock: Status | undefined
-    let clockMs = 0
-    let told: Freshness | undefined
-    const judgeNow = () => {
-      const { state, sinceMs } = this.link.connection
-      const inputs = { connection: state, connectedMs: sinceMs, heardMs, movedMs, beats, feed, clock, clockMs }
-      const now = judge(inputs, Date.now())
-      if (told && sameFreshness(told, now)) return
-      told = now
-      listener(now)
-    }
-    const parts = [
-      this.status(contract, '+', (status, meta) => {
-        if (status.kind === 'feed') feed = status
-        if (status.kind === 'clock') [clock, clockMs] = [status, meta.receivedMs]
-        judgeNow()
-      }),
-    ]
-    if (beats) {
-      parts.push(this.add(candleTopic(contract, '1s'), 0, {
+  bbo(contract: string, listener: Listener<Bbo>, onCleared?: Cleared): Subscription {
+    return this.listen(bboTopic(contract), 0, listener, onCleared)
+  }
+
+  book(contract: string, resolution: string, listener: Listener<Book>, onCleared?: Cleared): Subscription {
+    return this.listen(bookTopic(contract, resolution), 0, listener, onCleared)
+  }
+
+  trades(contract: string, listener: Listener<Trade>): Subscription {
+    return this.listen(tradeTopic(contract), 0, listener)
+  }
+
+  status(scope: string, kind: string, listener: Listener<Status>): Subscription {
+    return this.listen(statusTopic(scope, kind), 1, listener)
+  }
+
+  freshness(contract: string, listener: (freshness: Freshness) => void, beat: Beat = 'candle'): Subscription {
+    const watch = new Watch(beat, () => this.link.connection, listener)
+    const parts = [this.status(contract, '+', (status, meta) => watch.status(status, meta.receivedMs))]
+    if (beat !== 'none') {
+      parts.push(this.add(beat === 'candle' ? candleTopic(contract, '1s') : tickerTopic(contract), 0, {
         onValue: (_, meta) => {
-          if (!meta.snapshot) movedMs = meta.receivedMs
+          if (!meta.snapshot) watch.moved(meta.receivedMs)
         },
-        onHeard: () => {
-          heardMs = Date.now()
-          if (told?.state !== 'live') judgeNow()
-        },
+        onHeard: () => watch.heard(),
       }))
     }
-    this.judges.add(judgeNow)
-    this.judgeTimer ??= setInterval(() => this.judges.forEach((judgeOne) => judgeOne()), JUDGE_MS)
-    judgeNow()
+    this.watches.add(watch)
+    this.judgeTimer ??= setInterval(() => this.watches.forEach((one) => one.judge()), JUDGE_MS)
+    watch.judge()
     return {
       close: () => {
         parts.forEach((part) => part.close())
-        this.judges.delete(judgeNow)
-        if (this.judges.size === 0) this.stopJudging()
+        this.watches.delete(watch)
+        if (this.watches.size === 0) this.stopJudging()
       },
     }
   }
@@ -211,6 +154,11 @@ class MarketClient implements Client {
     this.judgeTimer = undefined
   }
 
+  /** T is the message of the filter's product: decode() answers by topic. */
+  private listen<T extends Message>(filter: string, qos: 0 | 1, listener: Listener<T>, onCleared?: Cleared): Subscription {
+    return this.add(filter, qos, { onValue: (value, meta) => listener(value as T, meta), onCleared })
+  }
+
   private add(filter: string, qos: 0 | 1, receiver: Receiver): Subscription {
     let entry = this.entries.get(filter)
     if (!entry) {
@@ -226,7 +174,7 @@ class MarketClient implements Client {
       if (!entry.receivers.has(receiver)) return
       for (const [topic, held] of this.held) {
         if (!held.newest || !filterMatches(filter, topic)) continue
-        receiver.onValue(held.newest, { topic, receivedMs: Date.now(), snapshot: true })
+        receiver.onValue(held.newest, { topic, receivedMs: Date.now(), snapshot: true, missed: 0 })
       }
     })
     return { close: () => this.remove(entry, receiver) }
@@ -262,8 +210,7 @@ class MarketClient implements Client {
     const parsed = held?.topic ?? parseTopic(topic)
     if (!parsed) return this.bad('topic', topic, 'unknown topic')
     if (!held) {
-      const rule = parsed.product === 'closed' ? new ClosedRule() : new StateRule()
-      held = { topic: parsed, rule, newest: undefined, generation: 0, matches: [], matchedAt: -1 }
+      held = { topic: parsed, rule: ruleOf(parsed), newest: undefined, generation: 0, matches: [], matchedAt: -1 }
       if (this.matches(topic, held).length === 0) return // its last listener has just left
       this.held.set(topic, held)
     }
@@ -273,23 +220,37 @@ class MarketClient implements Client {
       for (const entry of matches) for (const receiver of entry.receivers) receiver.onCleared?.(topic)
       return
     }
-    const decoded: Decoded<Value> = parsed.product === 'status' ? decodeStatus(parsed, payload) : decodeCandle(parsed, payload)
+    const decoded = decode(parsed, payload)
     if (!decoded.ok) return this.bad(decoded.reason, topic, decoded.detail)
-    const meta = { topic, receivedMs: Date.now(), snapshot: retained || held.generation !== this.link.generation }
-    held.generation = this.link.generation
+    const { generation } = this.link.connection
+    const { product } = parsed
+    const snapshot = product !== 'trade' && (retained || held.generation !== generation)
+    held.generation = generation
     const { value } = decoded
-    for (const entry of matches) for (const receiver of entry.receivers) receiver.onHeard?.(value)
-    if (!held.rule.accept(decoded.version)) {
+    for (const entry of matches) for (const receiver of entry.receivers) receiver.onHeard?.()
+    if (!held.rule.accept(decoded.version, value)) {
       this.counters.notNewer++
       return
     }
-    if (parsed.product !== 'closed' || !isOlderCandle(held.newest, value)) held.newest = value
+    const missed = held.rule instanceof EventRule ? held.rule.missed : 0
+    if (product !== 'trade' && (product !== 'closed' || !isOlderCandle(held.newest, value))) held.newest = value
     this.counters.delivered++
+    this.counters.missedTrades += missed
+    const meta: Meta = { topic, receivedMs: Date.now(), snapshot, missed }
     for (const entry of matches) for (const receiver of [...entry.receivers]) receiver.onValue(value, meta)
   }
 }
 
+/** Each class of topic has its rule. */
+function ruleOf(topic: Topic): VersionRule<Message> {
+  switch (topic.product) {
+    case 'closed': return new ClosedRule()
+    case 'trade': return new EventRule() as VersionRule<Message>
+    default: return new StateRule()
+  }
+}
+
 /** On a closed topic a revision of an older candle does not become the newest one. */
-function isOlderCandle(newest: Value | undefined, value: Value): boolean {
+function isOlderCandle(newest: Message | undefined, value: Message): boolean {
   return newest !== undefined && 't' in newest && 't' in value && value.t < newest.t
 }

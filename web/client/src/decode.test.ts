@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { decodeCandle, decodeStatus } from './decode.ts'
+import { decodeCandle } from './candle.ts'
+import { decodeStatus } from './status.ts'
 import type { CandleTopic, StatusTopic } from './topics.ts'
 
 const topic: CandleTopic = { product: 'candle', period: '1m', contract: 'BTCUSDT' }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Status } from './decode.ts'
+import type { Status } from './status.ts'
 import { judge, type FreshnessInputs } from './freshness.ts'
 
 const report = (kind: string, state: string) => ({ kind, state }) as Status
@@ -7,7 +7,7 @@ const NOW = 1_000_000
 
 function judged(change: Partial<FreshnessInputs>) {
   const inputs: FreshnessInputs = {
-    connection: 'connected', connectedMs: NOW - 60_000, heardMs: NOW - 900, movedMs: NOW - 900, beats: true,
+    connection: 'connected', connectedMs: NOW - 60_000, heardMs: NOW - 900, movedMs: NOW - 900, beat: 'candle',
     feed: report('feed', 'SYNCED'), clock: report('clock', 'live'), clockMs: NOW - 50_000, ...change,
   }
   const { state, cause } = judge(inputs, NOW)
@@ -34,7 +34,9 @@ describe('freshness', () => {
     ['just connected, nothing yet', { connectedMs: NOW - 500, heardMs: undefined }, 'waiting'],
     ['connected, and never anything', { connectedMs: NOW - 3_000, heardMs: undefined }, 'stale: silence'],
     ['back after an hour: silence counts from now', { connectedMs: NOW - 500, heardMs: NOW - 3_600_000 }, 'live'],
-    ['a contract without 1s candles', { beats: false, heardMs: undefined }, 'live'],
-    ['the same, its clock stopped', { beats: false, heardMs: undefined, movedMs: undefined, clock: report('clock', 'stale') }, 'stale: clock'],
+    ['a quiet ticker', { beat: 'ticker', heardMs: NOW - 6_999 }, 'live'],
+    ['a ticker that is not even sent again', { beat: 'ticker', heardMs: NOW - 7_000 }, 'stale: silence'],
+    ['a contract without 1s candles', { beat: 'none', heardMs: undefined }, 'live'],
+    ['the same, its clock stopped', { beat: 'none', heardMs: undefined, movedMs: undefined, clock: report('clock', 'stale') }, 'stale: clock'],
   ])('%s', (_, change, expected) => expect(judged(change)).toBe(expected))
 })

@@ -1,8 +1,14 @@
-import type { Status } from './decode.ts'
+import type { Status } from './status.ts'
 import type { Connection } from './link.ts'
 
-/** A 1s candle comes every second, trades or not; after this long without one its contract is stale. */
-export const SILENCE_MS = 3_000
+/** What a contract's life is read from. `none`: only status and connection say something. */
+export type Beat = 'candle' | 'ticker' | 'none'
+
+/**
+ * After this long without its beat a contract is stale. A 1s candle comes every
+ * second, trades or not; a ticker with each trade, and unchanged every 3 s.
+ */
+export const SILENCE_MS: Record<Exclude<Beat, 'none'>, number> = { candle: 3_000, ticker: 7_000 }
 
 /** Why a contract is not live; the first one is the most telling. */
 export type StaleCause = 'connection' | 'feed' | 'clock' | 'silence'
@@ -11,7 +17,7 @@ export interface Freshness {
   /** `waiting`: nothing was received yet, and nothing says that it should have been. */
   state: 'waiting' | 'live' | 'stale'
   cause: StaleCause | undefined
-  /** When the contract's 1s candle was last heard, ms of Date.now(); undefined: never. */
+  /** When the contract's beat was last heard, ms of Date.now(); undefined: never. */
   heardMs: number | undefined
   feed: Status | undefined
   clock: Status | undefined
@@ -22,9 +28,8 @@ export interface FreshnessInputs {
   /** When this connection began: silence is not counted from before it. */
   connectedMs: number
   heardMs: number | undefined
-  /** False for a contract without 1s candles: silence says nothing then. */
-  beats: boolean
-  /** When a candle last came that was new, and not what a subscription begins with. */
+  beat: Beat
+  /** When a beat last came that was new, and not what a subscription begins with. */
   movedMs: number | undefined
   feed: Status | undefined
   clock: Status | undefined
@@ -45,14 +50,14 @@ export function judge(inputs: FreshnessInputs, nowMs: number): Freshness {
   if (inputs.connection !== 'connected') {
     return heardMs === undefined && inputs.connection === 'connecting' ? as('waiting') : as('stale', 'connection')
   }
-  const silent = inputs.beats && nowMs - Math.max(heardMs ?? 0, inputs.connectedMs) >= SILENCE_MS
+  const silent = inputs.beat !== 'none' && nowMs - Math.max(heardMs ?? 0, inputs.connectedMs) >= SILENCE_MS[inputs.beat]
   const stopped = clock?.state === 'stale' && (inputs.movedMs ?? 0) <= inputs.clockMs + OVERTAKEN_MS
   if (silent || stopped) {
     if (feed && FEED_LATE.has(feed.state)) return as('stale', 'feed')
     return as('stale', stopped ? 'clock' : 'silence')
   }
   if (feed?.state === 'DOWN') return as('stale', 'feed')
-  return heardMs === undefined && inputs.beats ? as('waiting') : as('live')
+  return heardMs === undefined && inputs.beat !== 'none' ? as('waiting') : as('live')
 }
 
 export function sameFreshness(a: Freshness, b: Freshness): boolean {

@@ -19,6 +19,8 @@ export interface Connection {
   retryAtMs: number | undefined
   /** Why the last connection ended; empty before the first failure. */
   reason: string
+  /** Counts the connections that were accepted. Where it rises above 1, events and closed candles may have been missed. */
+  generation: number
 }
 
 export interface Filter {
@@ -59,9 +61,7 @@ export class Link {
   private connectedAtMs = 0
   private lastPacketMs = 0
   private probeSentMs = 0
-  /** Counts connections that were accepted; a message before and after differ in it. */
-  generation = 0
-  connection: Connection = { state: 'connecting', sinceMs: Date.now(), retryAtMs: undefined, reason: '' }
+  connection: Connection = { state: 'connecting', sinceMs: Date.now(), retryAtMs: undefined, reason: '', generation: 0 }
 
   constructor(options: LinkOptions, owner: LinkOwner) {
     this.options = options
@@ -107,7 +107,8 @@ export class Link {
   }
 
   private set(state: Connection['state'], reason: string, retryAtMs?: number): void {
-    this.connection = { state, sinceMs: Date.now(), retryAtMs, reason }
+    const generation = this.connection.generation + (state === 'connected' ? 1 : 0)
+    this.connection = { state, sinceMs: Date.now(), retryAtMs, reason, generation }
     this.owner.onConnection(this.connection)
   }
 
@@ -157,7 +158,6 @@ export class Link {
   private connected(): void {
     this.connectedAtMs = this.lastPacketMs = Date.now()
     this.probeSentMs = 0
-    this.generation++
     this.set('connected', '')
     this.probeTimer = setInterval(() => this.probe(), 1_000)
     this.subscribe(this.owner.filters())

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { Backoff } from './backoff.ts'
-import { candleTopic, closedTopic, filterMatches, parseTopic, statusTopic, PERIODS } from './topics.ts'
-import { CLOSED_REMEMBERED, ClosedRule, StateRule, compareVersions } from './version.ts'
+import {
+  PERIODS, bboTopic, bookTopic, candleTopic, closedTopic, filterMatches, parseTopic, statusTopic, tickerTopic, tradeTopic,
+} from './topics.ts'
+import type { Trade } from './trade.ts'
+import { CLOSED_REMEMBERED, ClosedRule, EventRule, StateRule, TRADES_REMEMBERED, compareVersions } from './version.ts'
 
 const v = (epoch: number, t: number, seq: number) => ({ epoch, t, seq })
 
@@ -11,12 +14,16 @@ describe('topics', () => {
       expect(parseTopic(candleTopic('BTCUSDT', period))).toEqual({ product: 'candle', period, contract: 'BTCUSDT' })
       expect(parseTopic(closedTopic('BTCUSDT.BINANCE', period))).toEqual({ product: 'closed', period, contract: 'BTCUSDT.BINANCE' })
     }
+    expect(parseTopic(tickerTopic('BTC-PERP'))).toEqual({ product: 'ticker', contract: 'BTC-PERP' })
+    expect(parseTopic(bboTopic('BTCUSDT'))).toEqual({ product: 'bbo', contract: 'BTCUSDT' })
+    expect(parseTopic(tradeTopic('BTCUSDT'))).toEqual({ product: 'trade', contract: 'BTCUSDT' })
+    expect(parseTopic(bookTopic('BTCUSDT', '0.01'))).toEqual({ product: 'orderbook', resolution: '0.01', contract: 'BTCUSDT' })
     expect(parseTopic(statusTopic('binance', 'source'))).toEqual({ product: 'status', scope: 'binance', kind: 'source' })
   })
 
   it.each([
     '', 'candle', 'candle/1s', 'candle/2s/BTCUSDT', 'candle/1s/BTCUSDT/open', 'candle/1s/BTCUSDT/closed/x',
-    'candle/1s/', 'candle/1s/a+b', 'status/x', 'status/x/y/z', 'ticker/BTCUSDT', 'CANDLE/1s/BTCUSDT',
+    'candle/1s/', 'candle/1s/a+b', 'status/x', 'status/x/y/z', 'ticker/BTCUSDT/x', 'ticker/', 'trade/+', 'orderbook/BTCUSDT', 'orderbook/0.01/BTCUSDT/x', 'refprice/BTC', 'CANDLE/1s/BTCUSDT',
   ])('does not know %j', (topic) => expect(parseTopic(topic)).toBeUndefined())
 
   it.each(['', 'a/b', '#', 'a+', 'a\u0000'])('builds no topic of %j', (name) => {
@@ -78,6 +85,46 @@ describe('the version rule', () => {
     expect(rule.accept(v(1, 10, 2))).toBe(false)
     expect(rule.accept(v(1, 12, 1))).toBe(false)
     expect(rule.accept(v(1, 12, 2))).toBe(true)
+  })
+})
+
+describe('the rule of trades', () => {
+  const trade = (epoch: number, seq: number, a: number, change: Partial<Trade> = {}) => {
+    const value = { k: 'trade', epoch, seq, a, ts: a, p: '1', qty: '1', ...change } as Trade
+    return [v(epoch, 0, seq), value] as const
+  }
+
+  it('takes every event once, and counts by id what is missing before it', () => {
+    const rule = new EventRule()
+    const steps: [ReturnType<typeof trade>, boolean, number][] = [
+      [trade(1, 5, 70), true, 0], [trade(1, 9, 71), true, 0], [trade(1, 9, 71), false, 0], [trade(1, 5, 70), false, 0],
+      [trade(1, 12, 75), true, 3],
+      [trade(1, 13, 71, { k: 'correction', p: '2' } as Partial<Trade>), true, 0],
+      [trade(1, 14, 71, { k: 'correction', p: '3' } as Partial<Trade>), true, 0],
+      [trade(1, 15, 71, { k: 'correction', p: '2' } as Partial<Trade>), true, 0], // back again
+      [trade(1, 16, 71, { k: 'bust' }), true, 0],
+      [trade(1, 17, 76), true, 0],
+    ]
+    for (const [[version, value], kept, missed] of steps) {
+      expect(rule.accept(version, value)).toBe(kept)
+      if (kept) expect(rule.missed).toBe(missed)
+    }
+  })
+
+  it('knows a trade again where the counting begins again, and another trade under its id', () => {
+    const rule = new EventRule()
+    rule.accept(...trade(1, 500, 70))
+    expect(rule.accept(...trade(2, 1, 70))).toBe(false)
+    expect(rule.accept(...trade(2, 2, 90))).toBe(true)
+    expect(rule.missed).toBe(0) // nothing can be said across epochs
+    expect(rule.accept(...trade(3, 1, 70, { p: '7' } as Partial<Trade>))).toBe(true)
+  })
+
+  it('remembers a bounded number', () => {
+    const rule = new EventRule()
+    for (let a = 0; a <= TRADES_REMEMBERED; a++) rule.accept(...trade(1, a, a))
+    expect(rule.accept(...trade(2, 0, 0))).toBe(true) // forgotten
+    expect(rule.accept(...trade(2, 1, TRADES_REMEMBERED))).toBe(false)
   })
 })
 

@@ -18,13 +18,25 @@ export interface CandleTopic {
   contract: string
 }
 
+export interface ContractTopic {
+  product: 'ticker' | 'bbo' | 'trade'
+  contract: string
+}
+
+/** `resolution` is the height of a price bucket, as the catalogue writes it. */
+export interface BookTopic {
+  product: 'orderbook'
+  resolution: string
+  contract: string
+}
+
 export interface StatusTopic {
   product: 'status'
   scope: string
   kind: string
 }
 
-export type Topic = CandleTopic | StatusTopic
+export type Topic = CandleTopic | ContractTopic | BookTopic | StatusTopic
 
 /** A name that may be one topic level: no separator, wildcard or control character. */
 function isLevel(text: string): boolean {
@@ -47,6 +59,26 @@ export function closedTopic(contract: string, period: Period | '+'): string {
   return `${candleTopic(contract, period)}/closed`
 }
 
+/** The topic (or, with `+`, the filter) of the rolling 24 hours. */
+export function tickerTopic(contract: string): string {
+  return `ticker/${filterLevel(contract)}`
+}
+
+/** The topic (or, with `+`, the filter) of best bid and ask. */
+export function bboTopic(contract: string): string {
+  return `bbo/${filterLevel(contract)}`
+}
+
+/** The topic (or, with `+`, the filter) of the order book at a price resolution. */
+export function bookTopic(contract: string, resolution: string): string {
+  return `orderbook/${filterLevel(resolution)}/${filterLevel(contract)}`
+}
+
+/** The topic (or, with `+`, the filter) of trades, corrections and busts. */
+export function tradeTopic(contract: string): string {
+  return `trade/${filterLevel(contract)}`
+}
+
 /** `status/BTCUSDT/feed`, `status/BTCUSDT/clock`, `status/binance/source`, or a filter with `+`. */
 export function statusTopic(scope: string, kind: string): string {
   return `status/${filterLevel(scope)}/${filterLevel(kind)}`
@@ -54,12 +86,23 @@ export function statusTopic(scope: string, kind: string): string {
 
 /** Undefined for a topic that this module does not know. */
 export function parseTopic(topic: string): Topic | undefined {
-  const [first, a, b, last, ...rest] = topic.split('/')
-  if (a === undefined || b === undefined || rest.length > 0 || !isLevel(a) || !isLevel(b)) return undefined
-  if (first === 'status' && last === undefined) return { product: 'status', scope: a, kind: b }
-  if (first !== 'candle' || !isPeriod(a)) return undefined
-  if (last === undefined) return { product: 'candle', period: a, contract: b }
-  return last === 'closed' ? { product: 'closed', period: a, contract: b } : undefined
+  const [product, ...levels] = topic.split('/')
+  if (!levels.every(isLevel)) return undefined
+  const [a, b, last] = levels as [string, string, string]
+  switch (product) {
+    case 'ticker': case 'bbo': case 'trade':
+      return levels.length === 1 ? { product, contract: a } : undefined
+    case 'orderbook':
+      return levels.length === 2 ? { product, resolution: a, contract: b } : undefined
+    case 'status':
+      return levels.length === 2 ? { product, scope: a, kind: b } : undefined
+    case 'candle':
+      if (levels.length < 2 || !isPeriod(a)) return undefined
+      if (levels.length === 2) return { product, period: a, contract: b }
+      return levels.length === 3 && last === 'closed' ? { product: 'closed', period: a, contract: b } : undefined
+    default:
+      return undefined
+  }
 }
 
 /** Whether a filter matches a topic; `+` is the only wildcard used here. */

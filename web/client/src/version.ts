@@ -1,3 +1,5 @@
+import type { Trade } from './trade.ts'
+
 /** Orders the messages of one topic. `t` is the candle's open time in ms, 0 for status. */
 export interface Version {
   epoch: number
@@ -11,8 +13,8 @@ export function compareVersions(a: Version, b: Version): number {
 }
 
 /** What decides whether a message of one topic is kept; an accepted version is remembered. */
-export interface VersionRule {
-  accept(v: Version): boolean
+export interface VersionRule<T = unknown> {
+  accept(v: Version, value: T): boolean
 }
 
 /** The rule of topics that hold one value: only a greater version replaces it. */
@@ -48,6 +50,40 @@ export class ClosedRule implements VersionRule {
     }
     this.held.set(v.t, v)
     this.oldest = Math.min(this.oldest, v.t)
+    return true
+  }
+}
+
+/** How many trades an event topic remembers by id. */
+export const TRADES_REMEMBERED = 512
+
+/**
+ * The rule of trade topics: every event once. Within an epoch `seq` only
+ * rises. Where the counting begins again, the trades around that moment can
+ * come a second time under new numbers: they are known by id and content.
+ */
+export class EventRule implements VersionRule<Trade> {
+  private readonly order = new StateRule()
+  private readonly known = new Map<string, number>()
+  private lastId: number | undefined
+  private epoch: number | undefined
+  /** How many trades are missing before the accepted one, as the ids say: 0 when none is, or when nothing can be said. */
+  missed = 0
+
+  accept(v: Version, trade: Trade): boolean {
+    if (!this.order.accept(v)) return false
+    this.missed = 0
+    const key = trade.k === 'bust' ? `bust ${trade.a}` : `${trade.k} ${trade.a} ${trade.ts} ${trade.p} ${trade.qty}`
+    if ((this.known.get(key) ?? v.epoch) !== v.epoch) return false
+    this.known.set(key, v.epoch)
+    for (const oldest of this.known.keys()) {
+      if (this.known.size <= TRADES_REMEMBERED) break
+      this.known.delete(oldest)
+    }
+    if (trade.k !== 'trade') return true
+    if (this.epoch === v.epoch && this.lastId !== undefined) this.missed = Math.max(0, trade.a - this.lastId - 1)
+    this.lastId = trade.a
+    this.epoch = v.epoch
     return true
   }
 }

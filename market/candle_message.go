@@ -1,0 +1,177 @@
+package market
+
+import "fmt"
+
+// CandleMessage is a candle as push.candles, push.closed and ledger.candles carry it: the envelope, the candle, and the decimals that it was written with.
+type CandleMessage struct {
+	Header
+	Candle
+	PriceScale, QtyScale int
+}
+
+// Version is the version of the candle's key.
+func (m CandleMessage) Version() Version {
+	return Version{Epoch: m.Epoch, T: m.OpenMs, Seq: m.Seq}
+}
+
+// AppendJSON appends the message.
+func (m *CandleMessage) AppendJSON(dst []byte) []byte {
+	return m.Candle.AppendJSON(m.Header.AppendJSON(dst), m.PriceScale, m.QtyScale)
+}
+
+// Which fields a candle message had; the envelope's bits are those of records.
+const (
+	hasHigh fieldSet = 1 << (iota + 26)
+	hasLow
+	hasClose
+	hasClosed
+	hasTrades
+
+	hasCandle = hasVersion | hasContract | hasEpoch | hasSeq | hasQuality | hasPeriod | hasOpenTime | hasBars | hasHigh | hasLow | hasClose | hasVolumes | hasClosed | hasTrades
+)
+
+// DecodeCandle reads one candle message into m, whose previous content is gone. Unknown fields are passed over; a message of another schema version, without one of
+// its fields, or with an impossible value is an error that names the field.
+func (d *Decoder) DecodeCandle(b []byte, m *CandleMessage) error {
+	*m = CandleMessage{PriceScale: -1, QtyScale: -1, Candle: Candle{FirstID: -1, LastID: -1}}
+	s := scanner{b: b}
+	var seen fieldSet
+	err := s.object(func(key []byte) error {
+		if err := d.candleField(&s, key, m, &seen); err != nil {
+			return fmt.Errorf("field %.20q: %w", key, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if seen&hasCandle != hasCandle {
+		return fmt.Errorf("candle message: fields are missing (%#x)", uint32(hasCandle&^seen))
+	}
+	c := &m.Candle
+	switch {
+	case m.Epoch < 0 || m.Seq < 0 || c.OpenMs < 0 || c.Period.OpenMs(c.OpenMs) != c.OpenMs:
+		return fmt.Errorf("candle message: version (%d, %d, %d) is impossible for a candle of %s", m.Epoch, c.OpenMs, m.Seq, c.Period)
+	case c.Low <= 0 || c.High < max(c.Open, c.Close, c.Low) || c.Low > min(c.Open, c.Close):
+		return fmt.Errorf("candle message: prices are impossible")
+	case m.PriceScale > MaxScale || m.QtyScale > MaxScale:
+		return fmt.Errorf("candle message: %d and %d decimals, at most %d", m.PriceScale, m.QtyScale, MaxScale)
+	}
+	return nil
+}
+
+func (d *Decoder) candleField(s *scanner, key []byte, m *CandleMessage, seen *fieldSet) (err error) {
+	var t []byte
+	var n int64
+	c := &m.Candle
+	quoteScale := m.PriceScale + m.QtyScale
+	switch string(key) {
+	case "sv":
+		if n, err = s.integer(); err == nil && n != SchemaVersion {
+			err = fmt.Errorf("schema version %d, want %d", n, SchemaVersion)
+		}
+		*seen |= hasVersion
+	case "s":
+		if t, err = s.text(); err == nil {
+			m.Contract = d.intern(t)
+		}
+		*seen |= hasContract
+	case "src":
+		if t, err = s.text(); err == nil {
+			m.Source = d.intern(t)
+		}
+	case "sim":
+		m.Simulated, err = s.boolean()
+	case "epoch":
+		m.Epoch, err = s.integer()
+		*seen |= hasEpoch
+	case "seq":
+		m.Seq, err = s.integer()
+		*seen |= hasSeq
+	case "ts":
+		m.EventMs, err = s.integer()
+	case "tsc":
+		m.ComputeMs, err = s.integer()
+	case "q":
+		if t, err = s.text(); err == nil {
+			m.Quality, err = ParseQuality(t)
+		}
+		*seen |= hasQuality
+	case "i":
+		if t, err = s.text(); err == nil {
+			c.Period, err = ParsePeriod(string(t))
+		}
+		*seen |= hasPeriod
+	case "t":
+		c.OpenMs, err = s.integer()
+		*seen |= hasOpenTime
+	case "o":
+		c.Open, err = s.scaled(&m.PriceScale)
+		*seen |= hasBars
+	case "h":
+		c.High, err = s.scaled(&m.PriceScale)
+		*seen |= hasHigh
+	case "l":
+		c.Low, err = s.scaled(&m.PriceScale)
+		*seen |= hasLow
+	case "c":
+		c.Close, err = s.scaled(&m.PriceScale)
+		*seen |= hasClose
+	case "v":
+		c.Volume, err = s.wide(&m.QtyScale)
+	case "bv":
+		c.BuyVolume, err = s.wide(&m.QtyScale)
+	case "qv":
+		c.QuoteVolume, err = s.wide(&quoteScale)
+	case "bqv":
+		c.BuyQuoteVolume, err = s.wide(&quoteScale)
+		*seen |= hasVolumes
+	case "n":
+		c.Trades, err = s.integer()
+		*seen |= hasTrades
+	case "f":
+		c.FirstID, err = s.integer()
+	case "L":
+		c.LastID, err = s.integer()
+	case "x":
+		c.Closed, err = s.boolean()
+		*seen |= hasClosed
+	case "rev":
+		n, err = s.integer()
+		c.Revision = int(n)
+	case "fill":
+		c.Fill, err = s.boolean()
+	default:
+		_, err = s.raw()
+	}
+	return err
+}
+
+// object walks over the fields of one flat object: field reads the value that follows its key.
+func (s *scanner) object(field func(key []byte) error) error {
+	if err := s.expect('{'); err != nil {
+		return err
+	}
+	for {
+		key, err := s.text()
+		if err != nil {
+			return err
+		}
+		if err := s.expect(':'); err != nil {
+			return err
+		}
+		if err := field(key); err != nil {
+			return err
+		}
+		s.blanks()
+		if s.i >= len(s.b) {
+			return errTruncated
+		}
+		if s.b[s.i] == '}' {
+			return nil
+		}
+		if err := s.expect(','); err != nil {
+			return err
+		}
+	}
+}
