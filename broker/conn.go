@@ -38,10 +38,9 @@ type conn struct {
 	window    int // QoS 1 messages that the client takes unacknowledged
 
 	// Used by the reader's goroutine alone.
-	denied    map[string]packets.Code // filters of the SUBSCRIBE in work that were refused
-	asked     int                     // filters of the SUBSCRIBE in work
-	snapshots []string                // filters of the SUBSCRIBE in work that get a snapshot
-	notNewer  bool                    // the PUBLISH in work had a version that is not newer
+	denied   map[string]packets.Code // filters of the SUBSCRIBE in work that were refused
+	asked    int                     // filters of the SUBSCRIBE in work
+	notNewer bool                    // the PUBLISH in work had a version that is not newer
 
 	session atomic.Pointer[session]
 

@@ -262,17 +262,19 @@ func versionOf(pk *packets.Packet) (v market.Version, err error) {
 func (*hook) OnSubscribe(cl *mqtt.Client, pk packets.Packet) packets.Packet {
 	c := connOf(cl)
 	clear(c.denied)
-	c.asked, c.snapshots = 0, c.snapshots[:0]
+	c.asked = 0
 	if s := c.session.Load(); s != nil {
 		s.setHold(c, true)
 	}
 	return pk
 }
 
-// OnSubscribed comes before SUBACK is written. codes is what mochi will write, so a refusal gets its reason here.
+// OnSubscribed comes before SUBACK is written. codes is what mochi will write, so a refusal gets its reason here. The snapshot is put in line here and sent
+// when SUBACK is written: what is published once the client has its SUBACK would otherwise come twice, from the publisher and with the snapshot.
 func (h *hook) OnSubscribed(cl *mqtt.Client, pk packets.Packet, codes []byte) {
 	c := connOf(cl)
 	s := c.session.Load()
+	var snapshots []string
 	for i, f := range pk.Filters {
 		if codes[i] > 1 {
 			if code, ok := c.denied[f.Filter]; ok && c.v5 {
@@ -283,12 +285,15 @@ func (h *hook) OnSubscribed(cl *mqtt.Client, pk packets.Packet, codes []byte) {
 		sub := subscription{filter: f.Filter, qos: codes[i], asPublished: f.RetainAsPublished, id: f.Identifier}
 		existed, ok := h.b.hub.subscribe(s, c, sub)
 		if ok && (f.RetainHandling == 0 || f.RetainHandling == 1 && !existed) {
-			c.snapshots = append(c.snapshots, f.Filter)
+			snapshots = append(snapshots, f.Filter)
 		}
+	}
+	for _, filter := range snapshots {
+		h.b.hub.sendSnapshot(s, c, filter, true)
 	}
 }
 
-// OnPacketProcessed comes after SUBACK was written: the place for the snapshot.
+// OnPacketProcessed comes after SUBACK was written.
 func (h *hook) OnPacketProcessed(cl *mqtt.Client, pk packets.Packet, _ error) {
 	if pk.FixedHeader.Type != packets.Subscribe {
 		return
@@ -298,10 +303,6 @@ func (h *hook) OnPacketProcessed(cl *mqtt.Client, pk packets.Packet, _ error) {
 	if s == nil {
 		return // taken over before it had begun
 	}
-	for _, filter := range c.snapshots {
-		h.b.hub.sendSnapshot(s, c, filter, true)
-	}
-	c.snapshots = c.snapshots[:0]
 	s.setHold(c, false)
 }
 

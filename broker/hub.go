@@ -1,6 +1,10 @@
 package broker
 
-import "github.com/tickcast/tickcast/catalog"
+import (
+	"sync"
+
+	"github.com/tickcast/tickcast/catalog"
+)
 
 // Message is one message for all subscribers of its topic. Publish copies the payload; an empty one clears the retained value, and is forwarded.
 type Message = catalog.Message
@@ -38,11 +42,10 @@ func (h *hub) store(t *topic, m *Message) (overflowed []*session, ok bool) {
 	}
 	var fan fanOut
 	nodes := *t.nodes.Load()
-	if len(nodes) > 1 && t.class != catalog.State {
+	if len(nodes) > 1 {
 		fan.overlapping(h, t, f, v, nodes)
 	} else {
-		// A state topic that is marked twice is sent once; elsewhere there is one node, and a session is in it once.
-		for _, n := range nodes {
+		for _, n := range nodes { // a session is in it once
 			n.mu.RLock()
 			for i := range n.members {
 				fan.deliver(h, t, f, v, n.members[i])
@@ -79,9 +82,14 @@ func (o *fanOut) deliver(h *hub, t *topic, f *frame, v verdict, m member) {
 	}
 }
 
-// overlapping delivers once to each session, at the greatest QoS that any of its filters was granted.
+var grantedSets = sync.Pool{New: func() any { return map[*session]byte{} }}
+
+// overlapping delivers once to each session, at the greatest QoS that any of its filters was granted. State too: a writer that took a topic between two
+// marks would send the same value twice.
 func (o *fanOut) overlapping(h *hub, t *topic, f *frame, v verdict, nodes []*filterNode) {
-	granted := map[*session]byte{}
+	granted := grantedSets.Get().(map[*session]byte)
+	defer grantedSets.Put(granted)
+	defer clear(granted)
 	for _, n := range nodes {
 		n.mu.RLock()
 		for _, m := range n.members {

@@ -24,10 +24,9 @@ type session struct {
 	snapshot   dirtySet // final topics whose retained value has still to be sent, after what waits in finals
 	events     ring[delivery]
 	state      dirtySet
-	marked     *frame // the last that marked state, to tell an overlapping filter from a conflated update
-	overflow   bool   // finals overflowed: the session is being ended
-	persistent bool   // outlives its connection
-	hold       bool   // a SUBSCRIBE is being processed: nothing is sent before its SUBACK
+	overflow   bool // finals overflowed: the session is being ended
+	persistent bool // outlives its connection
+	hold       bool // a SUBSCRIBE is being processed: nothing is sent before its SUBACK
 }
 
 // outcome is what became of one message at one session.
@@ -55,8 +54,7 @@ func (s *session) deliver(t *topic, f *frame, v verdict, qos byte, maxEvents int
 	case s.conn == nil:
 		return o
 	case t.class == catalog.State:
-		o.conflated = !s.state.mark(t, false) && s.marked != f
-		s.marked = f
+		o.conflated = !s.state.mark(t, false)
 	case t.class == catalog.Event:
 		if s.events.len() >= maxEvents {
 			s.events.pop()
