@@ -3,20 +3,52 @@ package broker
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"fmt"
+	"strings"
+	"time"
 
 	"github.com/mochi-mqtt/server/v2/packets"
+
+	"github.com/tickcast/tickcast/broker/token"
 )
 
 const maxClientIDBytes = 256
 
-// access holds who may publish. Passwords are kept as digests only.
+// access knows who may do what. Passwords are kept as digests only.
 type access struct {
 	anonymousRead bool
+	public        []string // filters: what whoever is not told otherwise may subscribe to
 	publishers    map[string][sha256.Size]byte
+	tokens        *token.Verifier // nil: none are taken
+}
+
+// identity is who a client is, and what it may do. The zero value is nobody.
+type identity struct {
+	user      string // publisher's name or token's subject; empty: anonymous
+	publisher bool
+	topics    []string  // filters: what may be subscribed to; not asked of a publisher
+	expiresAt time.Time // of the token; zero: never
+	limits    token.Limits
+}
+
+// sameUser says whether both are the same user in the same role.
+func (i *identity) sameUser(o *identity) bool { return i.user == o.user && i.publisher == o.publisher }
+
+// mayRead says whether a valid filter lies within what may be subscribed to.
+func (i *identity) mayRead(filter string) bool {
+	if i.publisher {
+		return true
+	}
+	for _, pattern := range i.topics {
+		if covers(pattern, filter) {
+			return true
+		}
+	}
+	return false
 }
 
 func newAccess(cfg *Config) (*access, error) {
-	a := &access{anonymousRead: cfg.AnonymousRead, publishers: map[string][sha256.Size]byte{}}
+	a := &access{anonymousRead: cfg.AnonymousRead, public: cfg.PublicTopics, publishers: map[string][sha256.Size]byte{}}
 	for i := range cfg.Publishers {
 		password, err := cfg.Publishers[i].password()
 		if err != nil {
@@ -24,23 +56,48 @@ func newAccess(cfg *Config) (*access, error) {
 		}
 		a.publishers[cfg.Publishers[i].User] = sha256.Sum256([]byte(password))
 	}
+	if cfg.Tokens.Configured() {
+		var err error
+		if a.tokens, err = token.New(cfg.Tokens); err != nil {
+			return nil, fmt.Errorf("tokens.%w", err)
+		}
+	}
 	return a, nil
 }
 
-// check returns the role of a client. Credentials that are given must be right, also where none are needed.
-func (a *access) check(user, password []byte, given bool) (publisher bool, code packets.Code) {
-	if !given {
+// identify returns who a client is. Credentials that are given must be right, also where none are needed. err is the reason for the log where there is more
+// to say than the code.
+func (a *access) identify(pk *packets.ConnectParams, now time.Time) (id identity, code packets.Code, err error) {
+	if !pk.UsernameFlag && !pk.PasswordFlag {
 		if !a.anonymousRead {
-			return false, packets.ErrNotAuthorized
+			return id, packets.ErrNotAuthorized, nil
 		}
-		return false, packets.CodeSuccess
+		return identity{topics: a.public}, packets.CodeSuccess, nil
 	}
-	want, known := a.publishers[string(user)]
-	got := sha256.Sum256(password)
-	if subtle.ConstantTimeCompare(got[:], want[:]) != 1 || !known {
-		return false, packets.ErrBadUsernameOrPassword
+	want, known := a.publishers[string(pk.Username)]
+	got := sha256.Sum256(pk.Password)
+	right := subtle.ConstantTimeCompare(got[:], want[:]) == 1
+	switch {
+	case known && right:
+		return identity{user: string(pk.Username), publisher: true}, packets.CodeSuccess, nil
+	case known || a.tokens == nil:
+		return id, packets.ErrBadUsernameOrPassword, nil
 	}
-	return true, packets.CodeSuccess
+	g, err := a.tokens.Verify(pk.Password, now, validFilter)
+	if err != nil {
+		return id, packets.ErrBadUsernameOrPassword, err
+	}
+	id = identity{user: g.Subject, topics: g.Subscribe, expiresAt: g.ExpiresAt, limits: g.Limits}
+	if g.Subscribe == nil {
+		id.topics = a.public
+	}
+	return id, packets.CodeSuccess, nil
+}
+
+// ownsClientID says whether a token's subject may use a client id: its own name, or that and a device after a slash. Where the edge made the id, nobody
+// else can know it.
+func (i *identity) ownsClientID(id string, assigned bool) bool {
+	return assigned || id == i.user || strings.HasPrefix(id, i.user+"/")
 }
 
 // admit decides about a CONNECT.
@@ -48,17 +105,22 @@ func (b *Broker) admit(c *conn, id string, pk packets.Packet) packets.Code {
 	if len(id) > maxClientIDBytes || id == "inline" { // mochi's name for its own client
 		return packets.ErrClientIdentifierNotValid
 	}
-	publisher, code := b.access.check(pk.Connect.Username, pk.Connect.Password, pk.Connect.UsernameFlag || pk.Connect.PasswordFlag)
+	who, code, err := b.access.identify(&pk.Connect, time.Now())
 	switch {
 	case code != packets.CodeSuccess:
+		if err != nil {
+			b.log.Info("client refused", "client", id, "remote", c.RemoteAddr(), "reason", err)
+		}
 		return code
-	case !publisher && b.sessions.owned(id):
-		return packets.ErrClientIdentifierNotValid // or anyone could throw a publisher out by its client id
-	case publisher && !c.v5:
+	case !b.sessions.mayTake(id, &who):
+		return packets.ErrClientIdentifierNotValid // or anyone could throw another out by its client id
+	case !who.expiresAt.IsZero() && !who.ownsClientID(id, pk.Connect.ClientIdentifier == ""):
+		return packets.ErrClientIdentifierNotValid
+	case who.publisher && !c.v5:
 		b.log.Warn("publisher refused: needs MQTT 5 for the version of its messages", "client", id, "remote", c.RemoteAddr())
 		return packets.ErrUnsupportedProtocolVersion
-	case publisher:
-		c.publisher, c.user = true, string(pk.Connect.Username)
+	case who.publisher:
+		c.who = who
 		return packets.CodeSuccess // whatever the limits: without it nobody gets anything
 	case c.refuse != packets.Code{}:
 		return c.refuse
@@ -67,5 +129,45 @@ func (b *Broker) admit(c *conn, id string, pk packets.Packet) packets.Code {
 	case !b.makeRoom(id):
 		return packets.ErrQuotaExceeded
 	}
+	c.who = who
 	return packets.CodeSuccess
+}
+
+// maySubscribe says why a filter is refused, CodeSuccess if it is not. One that the session has already may always be sent again: clients that come back do.
+func (b *Broker) maySubscribe(c *conn, filter string) packets.Code {
+	if code := b.limits.check(filter); code != packets.CodeSuccess {
+		return code
+	}
+	if !c.who.mayRead(filter) {
+		return packets.ErrNotAuthorized
+	}
+	s := c.session.Load()
+	if s == nil {
+		return packets.ErrUnspecifiedError
+	}
+	n, has := s.filters(filter)
+	limit := b.cfg.MaxFilters
+	if c.who.limits.Filters > 0 {
+		limit = c.who.limits.Filters
+	}
+	switch {
+	case has:
+		return packets.CodeSuccess
+	case n+c.asked >= limit, b.stats.subscriptions.Load()+int64(c.asked) >= int64(b.cfg.MaxAllFilters):
+		return packets.ErrQuotaExceeded
+	}
+	c.asked++
+	return packets.CodeSuccess
+}
+
+// endAtExpiry ends the connection of a client when its token expires; nil if it has none that does.
+func (b *Broker) endAtExpiry(c *conn) *time.Timer {
+	if c.who.expiresAt.IsZero() {
+		return nil
+	}
+	return time.AfterFunc(time.Until(c.who.expiresAt), func() {
+		defer b.recovered("expired token")
+		c.setReason("token expired")
+		_ = b.mqtt.DisconnectClient(c.client, packets.ErrNotAuthorized)
+	})
 }

@@ -165,6 +165,9 @@ func (b *Broker) Run(ctx context.Context) error {
 		})
 	}
 	loops.Go(func() { b.reconcileLoop(ctx) })
+	if tokens := b.access.tokens; tokens != nil {
+		loops.Go(func() { tokens.Run(ctx, b.log) })
+	}
 	<-ctx.Done()
 
 	// Listeners first, so that nobody connects to an edge that is going away; then what is queued, then the reason, then the sockets.

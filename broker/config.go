@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tickcast/tickcast/broker/token"
 	"github.com/tickcast/tickcast/configs"
 )
 
@@ -18,9 +19,11 @@ type Config struct {
 	WebSocketPath  string   `yaml:"websocket_path"`  // path of the upgrade request
 	AllowedOrigins []string `yaml:"allowed_origins"` // Origin headers that may connect over WebSocket; empty: any
 
-	AnonymousRead  bool        `yaml:"anonymous_read"`  // clients without credentials may subscribe
-	AwaitPublisher bool        `yaml:"await_publisher"` // refuse ordinary clients unless a publisher is connected that has sent `ready` on $tickcast/bridge
-	Publishers     []Publisher `yaml:"publishers"`      // who may publish on market topics
+	AnonymousRead  bool         `yaml:"anonymous_read"`  // clients without credentials may subscribe to public topics
+	PublicTopics   []string     `yaml:"public_topics"`   // filters: what anonymous clients and those whose token names no topics may subscribe to
+	Tokens         token.Config `yaml:"tokens"`          // clients that show a JSON Web Token as their password
+	AwaitPublisher bool         `yaml:"await_publisher"` // refuse ordinary clients unless a publisher is connected that has sent `ready` on $tickcast/bridge
+	Publishers     []Publisher  `yaml:"publishers"`      // who may publish on market topics
 
 	MaxConnections           int `yaml:"max_connections"`
 	MaxConnectionsPerAddress int `yaml:"max_connections_per_address"` // of one IPv4 address or IPv6 /64; a proxy in front needs more; 0: no limit
@@ -59,6 +62,7 @@ func DefaultConfig() Config {
 		WebSocket:     "0.0.0.0:8083",
 		WebSocketPath: "/mqtt",
 		AnonymousRead: true,
+		PublicTopics:  []string{"candle/#", "ticker/#", "bbo/#", "orderbook/#", "trade/#", "refprice/#", "status/#"},
 
 		MaxConnections:           20000,
 		MaxConnectionsPerAddress: 1000,
@@ -99,6 +103,14 @@ func (c *Config) Validate() error {
 	}
 	if c.AwaitPublisher && len(c.Publishers) == 0 {
 		return errors.New("await_publisher: needs an entry in publishers, or no client could ever connect")
+	}
+	for i, f := range c.PublicTopics {
+		if !validFilter(f) {
+			return fmt.Errorf("public_topics[%d]: %q is no topic filter", i, f)
+		}
+	}
+	if err := c.Tokens.Validate(); err != nil {
+		return fmt.Errorf("tokens.%w", err)
 	}
 	for i, p := range c.Publishers {
 		if p.User == "" {

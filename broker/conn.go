@@ -29,10 +29,10 @@ type conn struct {
 	client    *mqtt.Client
 	refuse    packets.Code // by the listener: over a limit; zero: welcome
 	refused   packets.Code // the answer to CONNECT, zero: success
-	publisher bool
-	user      string // of a publisher; empty: anonymous
-	ready     bool   // it has said that its state is complete
-	keep      bool   // the session outlives the connection
+	who       identity
+	expiry    *time.Timer // of its token; nil: none
+	ready     bool        // a publisher has said that its state is complete
+	keep      bool        // the session outlives the connection
 	v5        bool
 	maxPacket int // the client's Maximum Packet Size, 0: none
 	window    int // QoS 1 messages that the client takes unacknowledged

@@ -35,6 +35,47 @@ func matches(filter, topic string) bool {
 // hasWildcard says whether a filter can match more than one topic.
 func hasWildcard(filter string) bool { return strings.ContainsAny(filter, "+#") }
 
+// validFilter says whether wildcards stand where they may [MQTT 5, 4.7.1].
+func validFilter(filter string) bool {
+	if filter == "" {
+		return false
+	}
+	for rest, more := filter, true; more; {
+		var level string
+		level, rest, more = strings.Cut(rest, "/")
+		if strings.ContainsAny(level, "+#") && len(level) > 1 || level == "#" && more {
+			return false
+		}
+	}
+	return true
+}
+
+// covers says whether every topic that a valid filter matches is matched by the pattern, a valid filter as well.
+func covers(pattern, filter string) bool {
+	if filter[0] == '$' && pattern[0] != '$' {
+		return false
+	}
+	for {
+		p, pRest, pMore := strings.Cut(pattern, "/")
+		if p == "#" {
+			return true
+		}
+		f, fRest, fMore := strings.Cut(filter, "/")
+		if f == "#" || p != "+" && p != f {
+			return false
+		}
+		switch {
+		case !pMore && !fMore:
+			return true
+		case !fMore: // "a/#" matches "a" as well
+			return pRest == "#"
+		case !pMore:
+			return false
+		}
+		pattern, filter = pRest, fRest
+	}
+}
+
 // filterLimits are what a client may ask for.
 type filterLimits struct{ levels, bytes int }
 
@@ -53,12 +94,8 @@ func (l filterLimits) check(filter string) packets.Code {
 	if strings.HasPrefix(filter, "$") {
 		return packets.ErrNotAuthorized
 	}
-	for rest, more := filter, true; more; {
-		var level string
-		level, rest, more = strings.Cut(rest, "/")
-		if strings.ContainsAny(level, "+#") && len(level) > 1 || level == "#" && more {
-			return packets.ErrTopicFilterInvalid
-		}
+	if !validFilter(filter) {
+		return packets.ErrTopicFilterInvalid
 	}
 	if first == "+" || first == "#" {
 		return packets.ErrWildcardSubscriptionsNotSupported // too wide: everything of every product

@@ -140,6 +140,7 @@ func (h *hook) OnSessionEstablished(cl *mqtt.Client, _ packets.Packet) {
 	}
 	h.b.hub.catchUp(s, c)
 	s.setHold(c, false)
+	c.expiry = h.b.endAtExpiry(c)
 }
 
 // OnPacketRead sees each packet before mochi acts on it.
@@ -172,7 +173,7 @@ func (b *Broker) mayPublish(c *conn, pk *packets.Packet) packets.Code {
 		return packets.ErrQosNotSupported
 	case !mqtt.IsValidFilter(pk.TopicName, true) || pk.TopicName == "":
 		return packets.ErrTopicNameInvalid
-	case !c.publisher && (!c.v5 || pk.FixedHeader.Qos == 0):
+	case !c.who.publisher && (!c.v5 || pk.FixedHeader.Qos == 0):
 		return packets.ErrNotAuthorized
 	}
 	return packets.CodeSuccess
@@ -183,7 +184,7 @@ func (h *hook) OnACLCheck(cl *mqtt.Client, topic string, write bool) bool {
 	c := connOf(cl)
 	if write {
 		_, known := h.b.classOf(topic)
-		if c.publisher && (known || topic == catalog.BridgeTopic) {
+		if c.who.publisher && (known || topic == catalog.BridgeTopic) {
 			return true
 		}
 		h.b.stats.refusedPublishes.Add(1)
@@ -199,26 +200,6 @@ func (h *hook) OnACLCheck(cl *mqtt.Client, topic string, write bool) bool {
 	}
 	c.denied[topic] = code
 	return false
-}
-
-// maySubscribe says why a filter is refused, CodeSuccess if it is not. One that the session has already may always be sent again: clients that come back do.
-func (b *Broker) maySubscribe(c *conn, filter string) packets.Code {
-	if code := b.limits.check(filter); code != packets.CodeSuccess {
-		return code
-	}
-	s := c.session.Load()
-	if s == nil {
-		return packets.ErrUnspecifiedError
-	}
-	n, has := s.filters(filter)
-	switch {
-	case has:
-		return packets.CodeSuccess
-	case n+c.asked >= b.cfg.MaxFilters, b.stats.subscriptions.Load()+int64(c.asked) >= int64(b.cfg.MaxAllFilters):
-		return packets.ErrQuotaExceeded
-	}
-	c.asked++
-	return packets.CodeSuccess
 }
 
 var errIgnore = packets.CodeSuccessIgnore // mochi acknowledges and does nothing else

@@ -19,11 +19,12 @@ func (r *registry) claim(id string, c *conn, resume bool, queue int, current fun
 		return nil, false, nil
 	}
 	old := r.byID[id]
-	if old != nil && resume && old.user == c.user && old.resumable() {
+	if old != nil && resume && old.who.sameUser(&c.who) && old.resumable(&c.who) {
+		old.who = c.who
 		old.attach(c, c.window)
 		return old, true, nil
 	}
-	s = &session{id: id, user: c.user}
+	s = &session{id: id, who: c.who}
 	s.finals.limit = queue
 	s.attach(c, c.window)
 	r.byID[id] = s
@@ -49,12 +50,12 @@ func (r *registry) offline(id string) *session {
 	return nil
 }
 
-// owned says whether the session of a client id belongs to a publisher.
-func (r *registry) owned(id string) bool {
+// mayTake says whether a client may use an id: not if its session belongs to a publisher or a token's subject, and another asks.
+func (r *registry) mayTake(id string, who *identity) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.byID[id]
-	return s != nil && s.user != ""
+	return who.publisher || s == nil || s.who.user == "" || s.who.sameUser(who)
 }
 
 // room says whether a session for this client id stays within the limit. If it would not, a session without a connection has to go: it is forgotten here and

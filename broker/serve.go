@@ -25,6 +25,9 @@ func (b *Broker) serve(socket net.Conn, refuse packets.Code) {
 	writer.Go(c.writeLoop)
 	_ = c.SetReadDeadline(time.Now().Add(b.cfg.ConnectTimeout.D())) // mochi sets none before CONNECT
 	err, panicked := b.establish(c)
+	if c.expiry != nil {
+		c.expiry.Stop()
+	}
 	b.release(c, panicked)
 	if c.ready {
 		b.ready.lose(time.Now())

@@ -11,8 +11,8 @@ import (
 //
 // Lock order: subsMu, hub.mu, filterNode.mu, mu. Publishers hold filterNode.mu (for reading) and take mu.
 type session struct {
-	id   string
-	user string // of a publisher; empty: anonymous
+	id  string
+	who identity // whoever claimed it last; by registry.mu
 
 	subsMu sync.Mutex // held while subs and the hub's index change
 	dead   bool       // by subsMu: ended, takes no more subscriptions
@@ -121,11 +121,19 @@ func (s *session) detach(c *conn) bool {
 	return true
 }
 
-// resumable says whether the session may go on with a new connection.
-func (s *session) resumable() bool {
+// resumable says whether the session may go on with a new connection: not if it holds what that client may not read any more.
+func (s *session) resumable(who *identity) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.persistent && !s.overflow
+	if !s.persistent || s.overflow {
+		return false
+	}
+	for filter := range s.subs.byFilter {
+		if !who.mayRead(filter) {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *session) has(c *conn) bool {
