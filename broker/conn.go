@@ -43,6 +43,7 @@ type conn struct {
 	notNewer bool                    // the PUBLISH in work had a version that is not newer
 
 	session atomic.Pointer[session]
+	figures figures
 
 	mu      sync.Mutex
 	control []byte // whole packets from mochi, in order
@@ -55,7 +56,9 @@ type conn struct {
 }
 
 func newConn(socket net.Conn, refuse packets.Code, cfg *Config, stats *counters) *conn {
-	return &conn{Conn: socket, refuse: refuse, cfg: cfg, stats: stats, wake: make(chan struct{}, 1)}
+	c := &conn{Conn: socket, refuse: refuse, cfg: cfg, stats: stats, wake: make(chan struct{}, 1)}
+	c.figures.since = time.Now()
+	return c
 }
 
 var errControlFull = errors.New("too many unread answers")
@@ -185,7 +188,10 @@ func (c *conn) writeBatch() (more, closed bool) {
 	if last {
 		batch, n = nil, tally{}
 	}
-	c.stats.tooLarge.Add(n.tooLarge)
+	if n.tooLarge > 0 {
+		c.stats.tooLarge.Add(n.tooLarge)
+		c.figures.tooLarge.Add(n.tooLarge)
+	}
 	if len(control) > 0 {
 		batch = append(control, batch...)
 	}
@@ -206,6 +212,8 @@ func (c *conn) writeBatch() (more, closed bool) {
 	}
 	c.stats.sent.Add(n.messages)
 	c.stats.sentBytes.Add(uint64(len(batch)))
+	c.figures.sent.Add(n.messages)
+	c.figures.sentBytes.Add(uint64(len(batch)))
 	return !last, closed
 }
 

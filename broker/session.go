@@ -54,11 +54,15 @@ func (s *session) deliver(t *topic, f *frame, v verdict, qos byte, maxEvents int
 	case s.conn == nil:
 		return o
 	case t.class == catalog.State:
-		o.conflated = !s.state.mark(t, false)
+		if !s.state.mark(t, false) {
+			o.conflated = true
+			s.conn.figures.conflated.Add(1)
+		}
 	case t.class == catalog.Event:
 		if s.events.len() >= maxEvents {
 			s.events.pop()
 			o.dropped = true
+			s.conn.figures.dropped.Add(1)
 		}
 		s.events.push(delivery{f: f, t: t})
 	}

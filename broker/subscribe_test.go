@@ -236,6 +236,11 @@ func TestEventsOfASlowClientAreDroppedOldestFirst(t *testing.T) {
 	if dropped := b.Stats().Dropped; dropped == 0 || int(dropped) != n-got {
 		t.Errorf("%d dropped, but %d of %d arrived", dropped, got, n)
 	}
+	own := b.connected()[0]
+	waitFor(t, "the connection's own count", func() bool { return int(own.figures.sent.Load()) == got+1 && int(own.figures.dropped.Load()) == n-got })
+	if q := own.session.Load().queued(); q != (queueLengths{}) || own.figures.sentBytes.Load() < uint64(200*got) || own.figures.since.IsZero() {
+		t.Errorf("waiting %+v, %d bytes since %v", q, own.figures.sentBytes.Load(), own.figures.since)
+	}
 }
 
 func TestQueueOverflowEndsTheSessionWithAReason(t *testing.T) {

@@ -1,0 +1,35 @@
+package broker
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// figures are one connection's counts since it began.
+type figures struct {
+	since     time.Time     // when it was accepted
+	sent      atomic.Uint64 // messages written to the socket
+	sentBytes atomic.Uint64 // with acknowledgements and other packets
+	conflated atomic.Uint64 // state updates that a newer one replaced before they could be sent
+	dropped   atomic.Uint64 // events that the client never gets
+	tooLarge  atomic.Uint64 // messages above the client's Maximum Packet Size
+}
+
+// queueLengths are what waits for one session at a moment.
+type queueLengths struct {
+	state    int // topics whose latest value has still to be sent, snapshots included
+	events   int
+	finals   int // closed candles and status that have not been sent yet
+	inflight int // QoS 1 messages that the client has not acknowledged
+}
+
+func (s *session) queued() queueLengths {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return queueLengths{
+		state:    s.state.len() + s.snapshot.len(),
+		events:   s.events.len(),
+		finals:   s.finals.waiting.len(),
+		inflight: len(s.finals.inflight),
+	}
+}
