@@ -12,7 +12,7 @@ NPM_CI  := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 DEPGUARD    := github.com/OpenPeeDeeP/depguard/v2/cmd/depguard@v2.3.0
 
-.PHONY: help run build test check lint race e2e interop kill bench clean
+.PHONY: help run build test check lint race e2e interop kill soak rest bench clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -65,6 +65,12 @@ e2e: build ## The page in headless Chromium, against the whole system
 
 kill: web/dist/index.html ## kill -9 at thirty moments under load (a few are in `make test`)
 	TICKCAST_KILLS=30 go test -count=1 -timeout 15m -v -run Killed ./e2e
+
+soak: web/dist/index.html ## An hour at 1,000 trades/s with ten minutes of retention: memory, goroutines, files and data must level off (SOAK=60m)
+	TICKCAST_SOAK=$(or $(SOAK),60m) go test -count=1 -timeout 0 -v -run Soak ./e2e
+
+rest: web/dist/index.html ## CPU at rest: no client, 100 trades/s over four contracts, three runs of a minute; below 40 % of a core, by role
+	TICKCAST_REST=3 go test -count=1 -timeout 15m -v -run AtRest ./e2e
 
 bench: web/dist/index.html ## Event to MQTT client, compute's trades and book diffs per second on one core, the edge's cost per delivery
 	go test -run '^$$' -bench . -benchtime 2s -cpu 1 ./compute/candle ./compute/orderbook
