@@ -53,11 +53,15 @@ race: web/dist/index.html ## Go tests with the race detector, page tests
 	go test -race -timeout 20m ./...
 	cd web && npm run --silent typecheck && npm test --silent
 
-interop: build simexchange/clients/node_modules broker/clients/node_modules ## Third-party clients against the simulator and the edge
+interop: build simexchange/clients/node_modules broker/clients/node_modules docs/snippets/node_modules docs/snippets/venv ## Third-party clients against the simulator and the edge, and the programs of the client guide
 	TICKCAST_REQUIRE=1 go test -timeout 10m -run 'ThirdParty|Interop' ./simexchange/... ./broker/... ./e2e
 
 %/node_modules: %/package-lock.json
 	cd $* && $(NPM_CI)
+	@touch $@
+
+docs/snippets/venv: docs/snippets/requirements.txt
+	python3 -m venv $@ && $@/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 e2e: build ## The page in headless Chromium, against the whole system
@@ -79,4 +83,4 @@ bench: web/dist/index.html ## Event to MQTT client, compute's trades and book di
 	go test -run '^$$' -bench EventToClient/5000 -benchtime 1x ./e2e
 
 clean: ## Remove what was built
-	rm -rf bin web/dist/assets web/dist/index.html web/node_modules simexchange/clients/node_modules broker/clients/node_modules
+	rm -rf bin web/dist/assets web/dist/index.html web/node_modules simexchange/clients/node_modules broker/clients/node_modules docs/snippets/node_modules docs/snippets/venv
