@@ -116,7 +116,7 @@ func (b *Broker) admit(c *conn, id string, pk packets.Packet) packets.Code {
 		return packets.ErrClientIdentifierNotValid // or anyone could throw another out by its client id
 	case !who.expiresAt.IsZero() && !who.ownsClientID(id, pk.Connect.ClientIdentifier == ""):
 		return packets.ErrClientIdentifierNotValid
-	case who.publisher && !c.v5:
+	case who.publisher && !c.v5 && len(b.cfg.ArrivalTopics) == 0:
 		b.log.Warn("publisher refused: needs MQTT 5 for the version of its messages", "client", id, "remote", c.RemoteAddr())
 		return packets.ErrUnsupportedProtocolVersion
 	case who.publisher:

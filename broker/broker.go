@@ -148,6 +148,9 @@ func (b *Broker) Run(ctx context.Context) error {
 	if err := b.mqtt.Serve(); err != nil { // no listeners: starts its event loop, which ends sessions
 		return fmt.Errorf("broker: %w", err)
 	}
+	for _, a := range b.cfg.ArrivalTopics {
+		b.log.Warn("topics for measuring: messages get their versions by arrival, repetitions are not recognized", "filter", a.Filter, "class", a.Class.String())
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var loops sync.WaitGroup

@@ -25,6 +25,8 @@ type Config struct {
 	AwaitPublisher bool         `yaml:"await_publisher"` // refuse ordinary clients unless a publisher is connected that has sent `ready` on $tickcast/bridge
 	Publishers     []Publisher  `yaml:"publishers"`      // who may publish on market topics
 
+	ArrivalTopics []ArrivalTopics `yaml:"arrival_topics"` // topics for measuring, whose messages carry no version
+
 	MaxConnections           int `yaml:"max_connections"`
 	MaxConnectionsPerAddress int `yaml:"max_connections_per_address"` // of one IPv4 address or IPv6 /64; a proxy in front needs more; 0: no limit
 	MaxSessions              int `yaml:"max_sessions"`                // connected or waiting for their client to come back; those that wait make room
@@ -48,9 +50,11 @@ type Config struct {
 	BatchBytes      configs.Bytes    `yaml:"write_batch_bytes"` // what a connection's writer gathers for one write
 }
 
-// Publisher is a user that may publish. The password comes from a file or an environment variable, so that no configuration holds it.
+// Publisher is a user that may publish. The password comes from a file or an environment variable, so that no configuration holds it, except where only
+// this machine can connect.
 type Publisher struct {
 	User         string `yaml:"user"`
+	Password     string `yaml:"password"` // with listeners on loopback only
 	PasswordFile string `yaml:"password_file"`
 	PasswordEnv  string `yaml:"password_env"`
 }
@@ -116,8 +120,17 @@ func (c *Config) Validate() error {
 		if p.User == "" {
 			return fmt.Errorf("publishers[%d].user: is empty", i)
 		}
-		if (p.PasswordFile == "") == (p.PasswordEnv == "") {
-			return fmt.Errorf("publishers[%d]: exactly one of password_file and password_env is needed", i)
+		given := 0
+		for _, from := range []string{p.Password, p.PasswordFile, p.PasswordEnv} {
+			if from != "" {
+				given++
+			}
+		}
+		if given != 1 {
+			return fmt.Errorf("publishers[%d]: exactly one of password_file, password_env and password is needed", i)
+		}
+		if p.Password != "" && !c.loopbackOnly() {
+			return fmt.Errorf("publishers[%d].password: a password that stands in the configuration needs tcp and websocket on a loopback address", i)
 		}
 	}
 	for _, n := range []struct {
@@ -157,11 +170,14 @@ func (c *Config) Validate() error {
 			return fmt.Errorf("%s: %s is not within %s and %s", d.key, d.value, d.lo, d.hi)
 		}
 	}
-	return nil
+	return c.validateArrival()
 }
 
 // password reads the publisher's password. The error never contains it.
 func (p *Publisher) password() (string, error) {
+	if p.Password != "" {
+		return p.Password, nil
+	}
 	if p.PasswordEnv != "" {
 		v := os.Getenv(p.PasswordEnv)
 		if v == "" {

@@ -183,7 +183,7 @@ func (b *Broker) mayPublish(c *conn, pk *packets.Packet) packets.Code {
 func (h *hook) OnACLCheck(cl *mqtt.Client, topic string, write bool) bool {
 	c := connOf(cl)
 	if write {
-		_, known := h.b.classOf(topic)
+		_, _, known := h.b.classify(topic)
 		if c.who.publisher && (known || topic == catalog.BridgeTopic) {
 			return true
 		}
@@ -216,7 +216,11 @@ func (h *hook) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, er
 		}
 		return pk, errIgnore
 	}
-	class, _ := h.b.classOf(pk.TopicName)
+	class, byArrival, _ := h.b.classify(pk.TopicName)
+	if byArrival {
+		h.b.hub.arrive(&Message{Topic: pk.TopicName, Class: class, Payload: pk.Payload})
+		return pk, errIgnore
+	}
 	v, err := versionOf(&pk)
 	if err != nil {
 		h.b.stats.refusedPublishes.Add(1)

@@ -19,19 +19,28 @@ type hub struct {
 }
 
 // publish stores a message and hands it to the matching sessions; false if it is not newer than what the topic holds. One message of a topic at a time.
-func (h *hub) publish(m *Message) bool {
+func (h *hub) publish(m *Message) bool { return h.take(m, false) }
+
+// arrive is publish for a message without a version: it gets the topic's next one. Any number of messages of a topic at a time.
+func (h *hub) arrive(m *Message) { h.take(m, true) }
+
+func (h *hub) take(m *Message, byArrival bool) bool {
 	t := h.index.topic(m.Topic, m.Class)
-	overflowed, ok := h.store(t, m)
+	overflowed, ok := h.store(t, m, byArrival)
 	for _, s := range overflowed {
 		h.end(s)
 	}
 	return ok
 }
 
-func (h *hub) store(t *topic, m *Message) (overflowed []*session, ok bool) {
+func (h *hub) store(t *topic, m *Message, byArrival bool) (overflowed []*session, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	v := t.rule.offer(t.class, m.Version, len(m.Payload) == 0)
+	version := m.Version
+	if byArrival {
+		version = t.rule.next()
+	}
+	v := t.rule.offer(t.class, version, len(m.Payload) == 0)
 	if v == refused {
 		h.stats.refusedVersions.Add(1)
 		return nil, false

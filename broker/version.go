@@ -88,6 +88,11 @@ func (r *versions) offerClear(v market.Version) verdict {
 	return retained
 }
 
+// next returns the version of a message that carries none and comes after all others.
+func (r *versions) next() market.Version {
+	return market.Version{Epoch: r.held.Epoch, T: r.held.T, Seq: r.held.Seq + 1}
+}
+
 // compareRecord orders two versions of one topic by the log record that made them.
 func compareRecord(a, b market.Version) int {
 	return cmp.Or(cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.Seq, b.Seq))

@@ -48,6 +48,16 @@ const (
 
 func (c Class) String() string { return [...]string{"state", "event", "final"}[c] }
 
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (c *Class) UnmarshalText(name []byte) error {
+	i := slices.Index([]string{State.String(), Event.String(), Final.String()}, string(name))
+	if i < 0 {
+		return fmt.Errorf("%q, want state, event or final", name)
+	}
+	*c = Class(i)
+	return nil
+}
+
 // Topic is one Kafka topic in the form that the catalogue was read for.
 type Topic struct {
 	Name           string

@@ -167,11 +167,9 @@ func (e *topicEntry) topic(form Form) (Topic, error) {
 			return t, fmt.Errorf("mqtt.topic: field {%s} is not in the key %q", n, e.Key)
 		}
 	}
-	class := slices.Index([]string{State.String(), Event.String(), Final.String()}, e.MQTT.Class)
-	if class < 0 {
-		return t, fmt.Errorf("mqtt.class: %q, want state, event or final", e.MQTT.Class)
+	if err := m.Class.UnmarshalText([]byte(e.MQTT.Class)); err != nil {
+		return t, fmt.Errorf("mqtt.class: %w", err)
 	}
-	m.Class = Class(class)
 	if m.QoS > 1 || (m.QoS == 1) != (m.Class == Final) {
 		return t, fmt.Errorf("mqtt.qos: %d does not go with class %s: final is 1, the others are 0", m.QoS, m.Class)
 	}

@@ -1,0 +1,152 @@
+//go:build linux
+
+package edgebench
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Slow is what stalled subscribers did to the others, and what they found when they read again.
+type Slow struct {
+	Stalled       int       `json:"stalled"`
+	Without       []float64 `json:"healthy_p99_ms_without"` // each round's
+	With          []float64 `json:"healthy_p99_ms_with"`
+	MedianWithout float64   `json:"healthy_p99_ms_without_median"`
+	MedianWith    float64   `json:"healthy_p99_ms_with_median"`
+	Growth        int64     `json:"resident_bytes_growth"` // while they stalled, the greatest of all rounds
+	Closed        int       `json:"closed"`                // stalled ones that the broker closed
+	Newest        int       `json:"newest"`                // stalled ones that came to hold the newest value of every topic
+	OneRun        int       `json:"newest_in_one_run"`     // of those: with nothing older after the first newest value, as of one write
+	Old           int       `json:"old_messages"`          // the most that one of them had to read before
+	CaughtUpMs    float64   `json:"caught_up_ms"`          // the longest from reading again to the newest value of every topic
+}
+
+func (s *Slow) print(b *strings.Builder) {
+	if s == nil {
+		return
+	}
+	fmt.Fprintf(b, "  p99 of the healthy, median of %d: %.2f ms without, %.2f ms with %d stalled (%+.0f %%); without %.2f, with %.2f\n",
+		len(s.With), s.MedianWithout, s.MedianWith, s.Stalled, 100*(s.MedianWith/s.MedianWithout-1), s.Without, s.With)
+	fmt.Fprintf(b, "  resident memory grew by %.1f MiB while they stalled; %d were closed\n", mebibytes(s.Growth), s.Closed)
+	fmt.Fprintf(b, "  reading again: %d of %d came to hold the newest value of every topic, %d of them in one run; after at most %d old messages and %.1f ms\n",
+		s.Newest, s.Stalled*len(s.With), s.OneRun, s.Old, s.CaughtUpMs)
+}
+
+// slow runs the schedule with and without stalled subscribers in turn, so that whatever else happens on the machine meets both.
+func (s *stream) slow(ctx context.Context, r *Result) error {
+	if err := s.subscribe(ctx); err != nil {
+		return err
+	}
+	all := s.latencies
+	r.Slow = &Slow{Stalled: s.w.Stalled}
+	for range s.w.Rounds {
+		s.latencies = &histogram{}
+		if _, _, err := s.paced(ctx); err != nil {
+			return err
+		}
+		r.Slow.Without = append(r.Slow.Without, milliseconds(s.latencies.quantile(.99)))
+		all.merge(s.latencies)
+
+		s.latencies = &histogram{}
+		if err := s.withStalled(ctx, r); err != nil {
+			return err
+		}
+		r.Slow.With = append(r.Slow.With, milliseconds(s.latencies.quantile(.99)))
+		all.merge(s.latencies)
+	}
+	s.latencies = all
+	r.Slow.MedianWithout, r.Slow.MedianWith = median(r.Slow.Without), median(r.Slow.With)
+	s.settle()
+	s.judge(r)
+	return nil
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	if n := len(sorted); n%2 == 0 {
+		return (sorted[n/2-1] + sorted[n/2]) / 2
+	}
+	return sorted[len(sorted)/2]
+}
+
+func (s *stream) withStalled(ctx context.Context, r *Result) error {
+	stalled, err := s.e.connectAll(ctx, s.w.Stalled, fmt.Sprintf("stalled-%d", s.run), stalledBuffer, func(c *client) error {
+		c.number += s.w.Subscribers
+		return c.subscribe(s.w.QoS, s.w.topicsOf(c.number)...)
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		for _, c := range stalled {
+			s.loop.remove(c)
+		}
+		closeAll(stalled)
+	}()
+	from, to, err := s.paced(ctx)
+	if err != nil {
+		return err
+	}
+	r.add(from, to)
+	r.Slow.Growth = max(r.Slow.Growth, to.resident-from.resident)
+	return s.readAgain(ctx, r.Slow, stalled)
+}
+
+// revival is what one stalled subscriber gets when it reads again.
+type revival struct {
+	newest  map[int]bool // topics whose newest value has come
+	old     int          // messages before the first newest value
+	between int          // older ones after it
+	atNs    int64        // when it had all; 0: it has not
+}
+
+func (s *stream) readAgain(ctx context.Context, slow *Slow, stalled []*client) error {
+	const quiet = 700 * time.Millisecond // nothing more is coming
+	published, topics := s.published.Load(), int64(s.w.Topics)
+	got := map[*client]*revival{}
+	for _, c := range stalled {
+		got[c] = &revival{newest: map[int]bool{}}
+	}
+	heard, complete, begin := time.Now(), 0, s.now()
+	s.onStalled = func(c *client, topic int, seq int64) {
+		v := got[c]
+		heard = time.Now()
+		switch newest := (published - 1 - int64(topic)) / topics; {
+		case seq == newest:
+			v.newest[topic] = true
+			if len(v.newest) == s.w.Each && v.atNs == 0 {
+				v.atNs = s.now()
+				complete++
+			}
+		case len(v.newest) == 0:
+			v.old++
+		case v.atNs == 0:
+			v.between++
+		}
+	}
+	lost := s.loop.lost
+	if err := s.loop.add(stalled...); err != nil {
+		return err
+	}
+	if _, err := s.loop.run(ctx, handshakeTimeout, func() {}, func() bool { return complete == len(stalled) || time.Since(heard) > quiet }); err != nil {
+		return err
+	}
+	slow.Closed += s.loop.lost - lost
+	s.loop.lost = lost
+	for _, v := range got {
+		if v.atNs == 0 {
+			continue
+		}
+		slow.Newest++
+		if v.between == 0 {
+			slow.OneRun++
+		}
+		slow.Old = max(slow.Old, v.old)
+		slow.CaughtUpMs = max(slow.CaughtUpMs, milliseconds(time.Duration(v.atNs-begin)))
+	}
+	return nil
+}
