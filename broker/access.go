@@ -10,6 +10,7 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 
 	"github.com/tickcast/tickcast/broker/token"
+	"github.com/tickcast/tickcast/broker/wire"
 )
 
 const maxClientIDBytes = 256
@@ -83,7 +84,7 @@ func (a *access) identify(pk *packets.ConnectParams, now time.Time) (id identity
 	case known || a.tokens == nil:
 		return id, packets.ErrBadUsernameOrPassword, nil
 	}
-	g, err := a.tokens.Verify(pk.Password, now, validFilter)
+	g, err := a.tokens.Verify(pk.Password, now, wire.ValidFilter)
 	if err != nil {
 		return id, packets.ErrBadUsernameOrPassword, err
 	}

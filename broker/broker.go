@@ -97,9 +97,9 @@ func mochiOptions(cfg *Config) *mqtt.Options {
 	caps.Compatibilities.NoInheritedPropertiesOnAck = true
 	return &mqtt.Options{
 		Capabilities:             caps,
-		SysTopicResendInterval:   24 * 60 * 60, // $SYS is not served; each round stops the world
-		ClientNetWriteBufferSize: 1,            // whole packets in each Write
-		ClientNetReadBufferSize:  1 << 10,
+		SysTopicResendInterval:   24 * 60 * 60,                  // $SYS is not served; each round stops the world
+		ClientNetWriteBufferSize: 1,                             // whole packets in each Write
+		ClientNetReadBufferSize:  64,                            // our reader has a buffer
 		Logger:                   slog.New(slog.DiscardHandler), // it prints whole packets, passwords too
 	}
 }

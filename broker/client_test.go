@@ -27,10 +27,15 @@ const minute = configs.Duration(time.Minute)
 
 func seconds(n int) configs.Duration { return configs.Duration(n) * configs.Duration(time.Second) }
 
+// panickingTopic stands for a fault of ours in the goroutine that reads a connection.
+const panickingTopic = "panic"
+
 // testClassOf is a catalogue for tests: any contract, any period, any resolution.
 func testClassOf(topic string) (catalog.Class, bool) {
 	parts := strings.Split(topic, "/")
 	switch {
+	case topic == panickingTopic:
+		panic("on purpose")
 	case parts[0] == "candle" && len(parts) == 3:
 		return catalog.State, true
 	case parts[0] == "candle" && len(parts) == 4 && parts[3] == "closed", parts[0] == "status" && len(parts) == 3:

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tickcast/tickcast/broker/token"
+	"github.com/tickcast/tickcast/broker/wire"
 	"github.com/tickcast/tickcast/configs"
 )
 
@@ -109,7 +110,7 @@ func (c *Config) Validate() error {
 		return errors.New("await_publisher: needs an entry in publishers, or no client could ever connect")
 	}
 	for i, f := range c.PublicTopics {
-		if !validFilter(f) {
+		if !wire.ValidFilter(f) {
 			return fmt.Errorf("public_topics[%d]: %q is no topic filter", i, f)
 		}
 	}

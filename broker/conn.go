@@ -10,6 +10,8 @@ import (
 
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
+
+	"github.com/tickcast/tickcast/broker/wire"
 )
 
 // maxControlBytes is how much of mochi's own packets (acknowledgements, PINGRESP) may wait for a connection before it is closed.
@@ -18,7 +20,7 @@ const maxControlBytes = 64 << 10
 // closingFlush is how long a connection that is being closed may still take to send what mochi wrote last, its DISCONNECT.
 const closingFlush = 200 * time.Millisecond
 
-// conn stands between mochi and a socket. mochi reads from it as from any net.Conn; what mochi writes goes to a mailbox and never blocks, because mochi
+// conn stands between mochi and a socket. mochi reads valid packets from it; what mochi writes goes to a mailbox and never blocks, because mochi
 // writes under a lock that publishers, kicks and session takeovers need as well. One goroutine, writeLoop, owns the socket's sending side.
 type conn struct {
 	net.Conn
@@ -42,6 +44,9 @@ type conn struct {
 	asked    int                     // filters of the SUBSCRIBE in work
 	notNewer bool                    // the PUBLISH in work had a version that is not newer
 
+	in     *wire.Reader
+	unread []byte // of the packet that mochi is reading
+
 	session atomic.Pointer[session]
 	figures figures
 
@@ -56,7 +61,8 @@ type conn struct {
 }
 
 func newConn(socket net.Conn, refuse packets.Code, cfg *Config, stats *counters) *conn {
-	c := &conn{Conn: socket, refuse: refuse, cfg: cfg, stats: stats, wake: make(chan struct{}, 1)}
+	in := wire.NewReader(socket, wireLimits(cfg))
+	c := &conn{Conn: socket, refuse: refuse, cfg: cfg, stats: stats, in: in, wake: make(chan struct{}, 1)}
 	c.figures.since = time.Now()
 	return c
 }

@@ -127,18 +127,39 @@ func TestManyClientsWithReceiveMaximumDoNotDeadlock(t *testing.T) {
 func TestTruncatedSubscribeEndsItsConnectionOnly(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, nil)
-	evil := dial(t, b.Addrs().TCP, dialing{id: "evil", resume: true, expiry: 600})
-	evil.subscribe(filter("status/#", 1))
-	evil.write([]byte{0x82, 6, 0, 1, 0, 0, 1, 'a'}) // its last byte, the options, is missing
-	evil.closed()
-	waitFor(t, "the session to be gone", func() bool { s := b.Stats(); return s.Sessions == 0 && s.Subscriptions == 0 && s.Panics == 1 })
-	if _, ok := b.mqtt.Clients.Get("evil"); ok {
-		t.Error("mochi still lists the client")
+	for _, v := range []byte{4, 5} {
+		evil := dial(t, b.Addrs().TCP, dialing{id: "evil", v: v})
+		evil.subscribe(filter("status/#", 1))
+		evil.write([]byte{0x82, 6, 0, 1, 0, 0, 1, 'a'}) // its last byte, the options, is missing: mochi's decoder panics
+		if code := evil.closed(); v == 5 && code != packets.ErrMalformedPacket.Code || v == 4 && code != 0 {
+			t.Errorf("MQTT %d: DISCONNECT %#x", v, code)
+		}
+		waitFor(t, "the session to be gone", func() bool { s := b.Stats(); return s.Sessions == 0 && s.Subscriptions == 0 && s.Connections == 0 })
+		if _, ok := b.mqtt.Clients.Get("evil"); ok {
+			t.Error("mochi still lists the client")
+		}
+	}
+	if s := b.Stats(); s.Panics != 0 || s.Disconnects["invalid packet: field beyond the packet's end"] != 2 {
+		t.Errorf("%d panics, disconnects %v", s.Panics, s.Disconnects)
 	}
 	good := dial(t, b.Addrs().TCP, dialing{id: "evil"})
 	put(t, b, "status/BTCUSDT/feed", ver(1, 0, 1), "up")
 	good.subscribe(filter("status/#", 1))
 	good.message()
+}
+
+func TestPanicEndsItsConnectionOnly(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, nil)
+	evil := dial(t, b.Addrs().TCP, dialing{id: "evil", resume: true, expiry: 600})
+	evil.subscribe(filter("status/#", 1))
+	evil.publish(panickingTopic, "", 1)
+	evil.closed()
+	waitFor(t, "the session to be gone", func() bool { s := b.Stats(); return s.Sessions == 0 && s.Subscriptions == 0 && s.Panics == 1 })
+	if _, ok := b.mqtt.Clients.Get("evil"); ok {
+		t.Error("mochi still lists the client")
+	}
+	dial(t, b.Addrs().TCP, dialing{id: "evil"}).ping()
 }
 
 // Not parallel: what mochi allocates before CONNECT shows in the heap of the process only, and this way no other test runs meanwhile.
@@ -171,7 +192,7 @@ func TestHugeLengthBeforeConnectAllocatesNothing(t *testing.T) {
 	c := dialRaw(t, b.Addrs().TCP, 0)
 	c.write([]byte{0x10, 0xff, 0xff, 0xff, 0x7f}) // 256 MiB to come
 	c.closed()
-	waitFor(t, "the count", func() bool { return b.Stats().Disconnects[packets.ErrPacketTooLarge.Reason] == 1 })
+	waitFor(t, "the count", func() bool { return b.Stats().Disconnects["invalid packet: packet too large"] == 1 })
 }
 
 func TestDeepFilterIsRefusedAndStallsNothing(t *testing.T) {

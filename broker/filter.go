@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/mochi-mqtt/server/v2/packets"
+
+	"github.com/tickcast/tickcast/broker/wire"
 )
 
 // matches says whether a valid filter matches a topic [MQTT 5, 4.7]. `sport/#` also matches `sport`; wildcards in the first level do not match `$…`.
@@ -34,21 +36,6 @@ func matches(filter, topic string) bool {
 
 // hasWildcard says whether a filter can match more than one topic.
 func hasWildcard(filter string) bool { return strings.ContainsAny(filter, "+#") }
-
-// validFilter says whether wildcards stand where they may [MQTT 5, 4.7.1].
-func validFilter(filter string) bool {
-	if filter == "" {
-		return false
-	}
-	for rest, more := filter, true; more; {
-		var level string
-		level, rest, more = strings.Cut(rest, "/")
-		if strings.ContainsAny(level, "+#") && len(level) > 1 || level == "#" && more {
-			return false
-		}
-	}
-	return true
-}
 
 // covers says whether every topic that a valid filter matches is matched by the pattern, a valid filter as well.
 func covers(pattern, filter string) bool {
@@ -82,22 +69,13 @@ type filterLimits struct{ levels, bytes int }
 // check returns the reason why a filter is refused, CodeSuccess if it is not. Its cost does not depend on how deep the filter is.
 func (l filterLimits) check(filter string) packets.Code {
 	switch {
-	case filter == "", len(filter) > l.bytes, strings.Count(filter, "/") >= l.levels:
+	case len(filter) > l.bytes, strings.Count(filter, "/") >= l.levels, !wire.ValidFilter(filter):
 		return packets.ErrTopicFilterInvalid
-	case strings.ContainsRune(filter, 0):
-		return packets.ErrTopicFilterInvalid
-	}
-	first, _, _ := strings.Cut(filter, "/")
-	if strings.EqualFold(first, "$share") {
+	case wire.IsShared(filter):
 		return packets.ErrSharedSubscriptionsNotSupported
-	}
-	if strings.HasPrefix(filter, "$") {
+	case filter[0] == '$':
 		return packets.ErrNotAuthorized
-	}
-	if !validFilter(filter) {
-		return packets.ErrTopicFilterInvalid
-	}
-	if first == "+" || first == "#" {
+	case filter[0] == '+', filter[0] == '#':
 		return packets.ErrWildcardSubscriptionsNotSupported // too wide: everything of every product
 	}
 	return packets.CodeSuccess

@@ -169,9 +169,7 @@ func (h *hook) OnPacketRead(cl *mqtt.Client, pk packets.Packet) (packets.Packet,
 // mayPublish says whether a PUBLISH is to be answered by ending the connection. What mochi can answer with a PUBACK is left to OnACLCheck.
 func (b *Broker) mayPublish(c *conn, pk *packets.Packet) packets.Code {
 	switch {
-	case pk.FixedHeader.Qos > 1:
-		return packets.ErrQosNotSupported
-	case !mqtt.IsValidFilter(pk.TopicName, true) || pk.TopicName == "":
+	case !mqtt.IsValidFilter(pk.TopicName, true): // $SYS, at which mochi says nothing
 		return packets.ErrTopicNameInvalid
 	case !c.who.publisher && (!c.v5 || pk.FixedHeader.Qos == 0):
 		return packets.ErrNotAuthorized
