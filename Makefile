@@ -12,7 +12,7 @@ NPM_CI  := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 DEPGUARD    := github.com/OpenPeeDeeP/depguard/v2/cmd/depguard@v2.3.0
 
-.PHONY: help run build test check lint race e2e interop kill bench clean
+.PHONY: help run build test check lint race e2e interop kill soak rest bench clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -53,11 +53,15 @@ race: web/dist/index.html ## Go tests with the race detector, page tests
 	go test -race -timeout 20m ./...
 	cd web && npm run --silent typecheck && npm test --silent
 
-interop: build simexchange/clients/node_modules broker/clients/node_modules ## Third-party clients against the simulator and the edge
+interop: build simexchange/clients/node_modules broker/clients/node_modules docs/snippets/node_modules docs/snippets/venv ## Third-party clients against the simulator and the edge, and the programs of the client guide
 	TICKCAST_REQUIRE=1 go test -timeout 10m -run 'ThirdParty|Interop' ./simexchange/... ./broker/... ./e2e
 
 %/node_modules: %/package-lock.json
 	cd $* && $(NPM_CI)
+	@touch $@
+
+docs/snippets/venv: docs/snippets/requirements.txt
+	python3 -m venv $@ && $@/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 e2e: build ## The page in headless Chromium, against the whole system
@@ -66,6 +70,12 @@ e2e: build ## The page in headless Chromium, against the whole system
 kill: web/dist/index.html ## kill -9 at thirty moments under load (a few are in `make test`)
 	TICKCAST_KILLS=30 go test -count=1 -timeout 15m -v -run Killed ./e2e
 
+soak: web/dist/index.html ## An hour at 1,000 trades/s with ten minutes of retention: memory, goroutines, files and data must level off (SOAK=60m)
+	TICKCAST_SOAK=$(or $(SOAK),60m) go test -count=1 -timeout 0 -v -run Soak ./e2e
+
+rest: web/dist/index.html ## CPU at rest: no client, 100 trades/s over four contracts, three runs of a minute; below 40 % of a core, by role
+	TICKCAST_REST=3 go test -count=1 -timeout 15m -v -run AtRest ./e2e
+
 bench: web/dist/index.html ## Event to MQTT client, compute's trades and book diffs per second on one core, the edge's cost per delivery
 	go test -run '^$$' -bench . -benchtime 2s -cpu 1 ./compute/candle ./compute/orderbook
 	go test -run '^$$' -bench . -benchtime 1s ./broker
@@ -73,4 +83,4 @@ bench: web/dist/index.html ## Event to MQTT client, compute's trades and book di
 	go test -run '^$$' -bench EventToClient/5000 -benchtime 1x ./e2e
 
 clean: ## Remove what was built
-	rm -rf bin web/dist/assets web/dist/index.html web/node_modules simexchange/clients/node_modules broker/clients/node_modules
+	rm -rf bin web/dist/assets web/dist/index.html web/node_modules simexchange/clients/node_modules broker/clients/node_modules docs/snippets/node_modules docs/snippets/venv

@@ -18,6 +18,11 @@ need gcc gcc "the Kafka client is linked with cgo"
 if [ "${1:-build}" = test ]; then
   need chromium chromium "the page is tested in it"
   need mosquitto_sub mosquitto-clients "a third-party MQTT client that is tested against"
+  for p in jq curl python3; do need $p $p "the client guide has programs with it"; done
+  if ! python3 -c 'import ensurepip' 2>/dev/null; then
+    packages+=(python3-venv)
+    missing+=("venv: the client guide's Python program is installed with it")
+  fi
 fi
 
 if [ ${#packages[@]} -gt 0 ] && command -v apt-get >/dev/null 2>&1; then

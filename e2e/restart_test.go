@@ -50,6 +50,7 @@ func TestBadInputIsAClearErrorWithThePlace(t *testing.T) {
 		{name: "unknown key", config: "brokr: {}\n", want: `up.yaml:5: unknown key "brokr"`},
 		{name: "unknown venue", config: "venue: mtgox\n", want: `venue: "mtgox", want simulator or binance`},
 		{name: "unknown simulator fault", config: "simulator: {faults: [{kind: gremlin}]}\n", want: `unknown fault "gremlin"`},
+		{name: "profiles for everybody", want: "--pprof: 0.0.0.0 is no loopback address", args: []string{"--pprof", "0.0.0.0:0"}},
 		{name: "data folder is a file", want: "data_dir:", args: []string{"--data", "/dev/null/x"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

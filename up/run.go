@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/pprof"
 )
 
 // stage is one role while it runs: cancel stops it, done closes when it has stopped.
@@ -38,6 +39,7 @@ func (u *Up) Run(ctx context.Context) error {
 		s := &stage{name: name, cancel: cancel, done: make(chan struct{})}
 		go func() {
 			defer close(s.done)
+			pprof.SetGoroutineLabels(pprof.WithLabels(roleCtx, pprof.Labels("role", name))) // profiles tell the roles apart
 			err := run(roleCtx)
 			if err == nil && roleCtx.Err() == nil {
 				err = errors.New("ended by itself")

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"syscall"
 	"time"
 
@@ -147,7 +148,9 @@ func New(cfg Config, version string, log *slog.Logger) (_ *Up, err error) {
 
 // startKafka runs the embedded Kafka and makes its topics: the clients that New builds next need it.
 func (u *Up) startKafka(cfg *Config, cat *catalog.Catalog, log *slog.Logger) error {
-	k, err := embedded.New(cfg.Kafka, log)
+	var k *embedded.Kafka
+	var err error
+	pprof.Do(context.Background(), pprof.Labels("role", "kafka"), func(context.Context) { k, err = embedded.New(cfg.Kafka, log) })
 	if err != nil {
 		return err
 	}

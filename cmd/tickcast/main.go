@@ -27,19 +27,23 @@ func main() {
 }
 
 func newRoot() *cobra.Command {
-	var level, format string
+	var level, format, profiles string
 	root := &cobra.Command{
 		Use:           "tickcast",
 		Short:         "Market data from exchanges to phones and browsers, over Kafka and MQTT",
 		Long:          "Tickcast takes trades from exchanges, computes candles, and pushes them over MQTT: the last value at once on connect, a change within 100 ms.\n\nStart everything in one process with `tickcast up`.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		PersistentPreRunE: func(*cobra.Command, []string) error {
-			return setLogger(level, format)
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := setLogger(level, format); err != nil || profiles == "" {
+				return err
+			}
+			return serveProfiles(cmd.Context(), profiles, slog.Default())
 		},
 	}
 	root.PersistentFlags().StringVar(&level, "log-level", "info", "debug, info, warn or error")
 	root.PersistentFlags().StringVar(&format, "log-format", "text", "text or json")
+	root.PersistentFlags().StringVar(&profiles, "pprof", "", "loopback address that answers with the Go runtime's profiles, such as 127.0.0.1:6060 (default: none)")
 	root.AddCommand(newUp(), newIngest(), newEngine(), newCompute(), newBridge(), newBroker(), newHistory(), newSimExchange(), newTopics(), newSub(), newBench(), newVersion())
 	root.CompletionOptions.DisableDefaultCmd = true
 	return root
