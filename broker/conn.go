@@ -220,6 +220,7 @@ func (c *conn) writeBatch() (more, closed bool) {
 	c.stats.sentBytes.Add(uint64(len(batch)))
 	c.figures.sent.Add(n.messages)
 	c.figures.sentBytes.Add(uint64(len(batch)))
+	c.figures.wrote.Store(coarseMS(time.Now()))
 	return !last, closed
 }
 

@@ -3,14 +3,21 @@ package broker
 // dirtySet holds the topics whose current value a connection has still to get: each at most once, in the order in which they became dirty. A busy topic
 // goes to the end of the line each time, so it starves none; memory does not depend on how many updates a slow client missed.
 type dirtySet struct {
-	line   ring[*topic] // also has places of topics that were dropped since, and may be in line again
-	in     bitmap       // topics in line
-	count  int          // of them
-	retain bitmap       // those of them that are (also) part of a snapshot: sent with the RETAIN bit
+	line   ring[place] // also has places of topics that were dropped since, and may be in line again
+	in     bitmap      // topics in line
+	count  int         // of them
+	retain bitmap      // those of them that are (also) part of a snapshot: sent with the RETAIN bit
 }
 
-// mark puts a topic in line; false if it was already there, which is one update conflated.
-func (d *dirtySet) mark(t *topic, snapshot bool) bool {
+// place is a topic's in the line, and since when.
+type place struct {
+	t       *topic
+	since   uint32 // coarseMS
+	updates uint32 // of the topic by then: what came since was conflated
+}
+
+// mark puts a topic in line at a time (coarseMS); false if it was already there, which is one update conflated.
+func (d *dirtySet) mark(t *topic, snapshot bool, now uint32) bool {
 	if snapshot {
 		d.retain.set(t.id)
 	}
@@ -19,7 +26,7 @@ func (d *dirtySet) mark(t *topic, snapshot bool) bool {
 	}
 	d.in.set(t.id)
 	d.count++
-	d.line.push(t)
+	d.line.push(place{t, now, t.updates.Load()})
 	if d.line.len() > 2*d.count+64 {
 		d.tidy()
 	}
@@ -28,15 +35,26 @@ func (d *dirtySet) mark(t *topic, snapshot bool) bool {
 
 // tidy takes the places of dropped topics out of the line: a client that subscribes and unsubscribes but reads nothing must not make it grow.
 func (d *dirtySet) tidy() {
-	var line ring[*topic]
-	var placed bitmap
-	for t := range d.line.all() {
-		if id := (*t).id; d.in.has(id) && !placed.has(id) {
-			placed.set(id)
-			line.push(*t)
-		}
+	var line ring[place]
+	for p := range d.waiting() {
+		line.push(*p)
 	}
 	d.line = line
+}
+
+// waiting yields the topics in line, each once, the first first.
+func (d *dirtySet) waiting() func(yield func(*place) bool) {
+	return func(yield func(*place) bool) {
+		var seen bitmap
+		for p := range d.line.all() {
+			if d.in.has(p.t.id) && !seen.has(p.t.id) {
+				seen.set(p.t.id)
+				if !yield(p) {
+					return
+				}
+			}
+		}
+	}
 }
 
 func (d *dirtySet) has(t *topic) bool { return d.in.has(t.id) }
@@ -55,7 +73,7 @@ func (d *dirtySet) drop(t *topic) {
 // pop takes the first in line; false if there is none. The caller loads the topic's value only afterwards, or an update in between would be lost.
 func (d *dirtySet) pop() (t *topic, snapshot, ok bool) {
 	for d.line.len() > 0 {
-		t = d.line.pop()
+		t = d.line.pop().t
 		if d.in.has(t.id) {
 			snapshot = d.retain.has(t.id)
 			d.drop(t)

@@ -13,6 +13,7 @@ type figures struct {
 	conflated atomic.Uint64 // state updates that a newer one replaced before they could be sent
 	dropped   atomic.Uint64 // events that the client never gets
 	tooLarge  atomic.Uint64 // messages above the client's Maximum Packet Size
+	wrote     atomic.Uint32 // coarseMS when the socket last took something; nothing yet if sentBytes is 0
 }
 
 // queueLengths are what waits for one session at a moment.
@@ -33,3 +34,7 @@ func (s *session) queued() queueLengths {
 		inflight: len(s.finals.inflight),
 	}
 }
+
+// coarseMS is a time in milliseconds that wraps around after 49 days: half the memory per waiting value, of which there may be millions. Only differences
+// mean something.
+func coarseMS(t time.Time) uint32 { return uint32(t.UnixMilli()) }

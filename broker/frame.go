@@ -1,6 +1,9 @@
 package broker
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"time"
+)
 
 // frame is one message, encoded once for each protocol version and shared by all connections: never written to after newFrame.
 //
@@ -9,7 +12,8 @@ type frame struct {
 	topic string
 	v4    encoded
 	v5    encoded
-	clear bool // the payload is empty: there is no retained value any more
+	clear bool   // the payload is empty: there is no retained value any more
+	at    uint32 // coarseMS when it was published, to tell how long it waits
 }
 
 // encoded is a complete QoS 0 PUBLISH with the RETAIN bit clear, and where its parts begin.
@@ -37,7 +41,7 @@ var contentTypeJSON = func() []byte {
 }()
 
 func newFrame(topic string, payload []byte) *frame {
-	f := &frame{topic: topic, clear: len(payload) == 0}
+	f := &frame{topic: topic, clear: len(payload) == 0, at: coarseMS(time.Now())}
 	var props []byte
 	if !f.clear {
 		props = contentTypeJSON

@@ -49,6 +49,7 @@ func (h *hub) store(t *topic, m *Message, byArrival bool) (overflowed []*session
 	if v == retained && t.class != catalog.Event {
 		t.current.Store(f)
 	}
+	t.updates.Add(1)
 	var fan fanOut
 	nodes := *t.nodes.Load()
 	if len(nodes) > 1 {

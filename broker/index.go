@@ -17,6 +17,8 @@ type topic struct {
 	rule  versions
 	nodes atomic.Pointer[[]*filterNode] // the filters that match; replaced as a whole under index.mu
 
+	updates atomic.Uint32 // messages taken, to tell how many a waiting client skips
+
 	// current is the latest frame of a state topic, the retained one of a final topic; nil for events and before the first message. Publishers store it
 	// before they mark anyone, so that whoever is marked finds it or a newer one.
 	current atomic.Pointer[frame]

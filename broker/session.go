@@ -2,6 +2,7 @@ package broker
 
 import (
 	"sync"
+	"time"
 
 	"github.com/tickcast/tickcast/catalog"
 )
@@ -54,7 +55,7 @@ func (s *session) deliver(t *topic, f *frame, v verdict, qos byte, maxEvents int
 	case s.conn == nil:
 		return o
 	case t.class == catalog.State:
-		if !s.state.mark(t, false) {
+		if !s.state.mark(t, false, f.at) {
 			o.conflated = true
 			s.conn.figures.conflated.Add(1)
 		}
@@ -79,19 +80,19 @@ func (s *session) markSnapshot(c *conn, topics []*topic, asRetained bool) {
 	if s.conn != c {
 		return
 	}
-	waiting := s.finals.newestWaiting()
+	waiting, now := s.finals.newestWaiting(), coarseMS(time.Now())
 	for _, t := range topics {
 		if f := t.current.Load(); f == nil || f.clear {
 			continue
 		}
 		switch d := waiting[t]; {
 		case t.class == catalog.State:
-			s.state.mark(t, asRetained)
+			s.state.mark(t, asRetained, now)
 		case d != nil:
 			// The topic's value is in the queue, or is being put there behind d: the snapshot would overtake d.
 			d.retain = d.retain || asRetained
 		default:
-			s.snapshot.mark(t, asRetained)
+			s.snapshot.mark(t, asRetained, now)
 		}
 	}
 	c.kick()

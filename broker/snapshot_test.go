@@ -269,10 +269,10 @@ func connectionMemory(b *Broker, id string) int {
 	b.sessions.mu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	const pointer, queued = int(unsafe.Sizeof((*topic)(nil))), int(unsafe.Sizeof(delivery{}))
+	const placed, queued = int(unsafe.Sizeof(place{})), int(unsafe.Sizeof(delivery{}))
 	n := queued * (len(s.finals.waiting.buf) + len(s.finals.inflight) + len(s.events.buf))
 	for _, d := range []*dirtySet{&s.state, &s.snapshot} {
-		n += pointer*len(d.line.buf) + 8*(len(d.in)+len(d.retain))
+		n += placed*len(d.line.buf) + 8*(len(d.in)+len(d.retain))
 	}
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()
