@@ -31,7 +31,7 @@ func BenchmarkPublish(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				defer broker.tcp.Close()
+				defer broker.endpoints[0].Close()
 				conns := make([]*conn, n)
 				for i := range conns {
 					c := newConn(sink{}, packets.Code{}, &broker.cfg, &broker.stats)

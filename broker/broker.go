@@ -7,17 +7,16 @@ package broker
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"sync"
 	"time"
 
 	mqtt "github.com/mochi-mqtt/server/v2"
-	"github.com/mochi-mqtt/server/v2/packets"
 
+	"github.com/tickcast/tickcast/broker/reload"
 	"github.com/tickcast/tickcast/catalog"
 )
 
@@ -34,7 +33,8 @@ type Broker struct {
 	stats    counters
 	ready    readiness
 
-	tcp, webSocket net.Listener // nil: not configured
+	endpoints   []*endpoint
+	certificate *reload.Value[*tls.Certificate] // nil: no encrypted endpoint
 
 	mu      sync.Mutex
 	conns   map[*conn]struct{}
@@ -43,7 +43,7 @@ type Broker struct {
 }
 
 // Addrs are the addresses that the broker listens on, host:port; empty where it does not.
-type Addrs struct{ TCP, WebSocket string }
+type Addrs struct{ TCP, WebSocket, TLS, SecureWebSocket string }
 
 // New checks the configuration and binds the listeners. Nobody is accepted before Run.
 func New(cfg Config, cat *catalog.Catalog, log *slog.Logger) (*Broker, error) {
@@ -68,15 +68,8 @@ func newBroker(cfg Config, classOf func(string) (catalog.Class, bool), log *slog
 	if err := b.mqtt.AddHook(&hook{b: b}, nil); err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
 	}
-	g := newGate(cfg.MaxConnections, cfg.MaxConnectionsPerAddress)
-	if b.tcp, err = b.listen(cfg.TCP, g); err != nil {
-		return nil, fmt.Errorf("broker: listen for MQTT: %w", err)
-	}
-	if b.webSocket, err = b.listen(cfg.WebSocket, g); err != nil {
-		if b.tcp != nil {
-			_ = b.tcp.Close()
-		}
-		return nil, fmt.Errorf("broker: listen for MQTT over WebSocket: %w", err)
+	if err := b.bind(); err != nil {
+		return nil, fmt.Errorf("broker: %w", err)
 	}
 	return b, nil
 }
@@ -104,33 +97,6 @@ func mochiOptions(cfg *Config) *mqtt.Options {
 	}
 }
 
-func (b *Broker) listen(addr string, g *gate) (net.Listener, error) {
-	if addr == "" {
-		return nil, nil
-	}
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	tune := func(c *net.TCPConn) {
-		if err := tuneSocket(c, int(b.cfg.SendBuffer), int(b.cfg.UnsentLowWater), 3*b.cfg.WriteTimeout.D()); err != nil {
-			b.log.Debug("socket options not set", "remote", c.RemoteAddr(), "error", err)
-		}
-	}
-	return &gatedListener{Listener: l, gate: g, tune: tune, stats: &b.stats}, nil
-}
-
-// Addrs returns where the broker listens.
-func (b *Broker) Addrs() (a Addrs) {
-	if b.tcp != nil {
-		a.TCP = b.tcp.Addr().String()
-	}
-	if b.webSocket != nil {
-		a.WebSocket = b.webSocket.Addr().String()
-	}
-	return a
-}
-
 // Publish stores a message as its topic's value and pushes it to the subscribers; false if it is not newer than the topic's version. It never blocks on a
 // client. Safe for any number of goroutines; messages of one topic must come from one goroutine at a time to keep their order.
 func (b *Broker) Publish(m Message) bool { return b.hub.publish(&m) }
@@ -154,18 +120,15 @@ func (b *Broker) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var loops sync.WaitGroup
-	if b.tcp != nil {
-		loops.Go(func() { cancel(b.acceptLoop(ctx)) })
-	}
-	var web *http.Server
-	if b.webSocket != nil {
-		web = webSocketServer(&b.cfg, func(c net.Conn, refuse packets.Code) { b.serve(c, refuse) })
-		web.ErrorLog = slog.NewLogLogger(b.log.Handler(), slog.LevelDebug)
+	for _, e := range b.endpoints {
 		loops.Go(func() {
-			if err := web.Serve(b.webSocket); !errors.Is(err, http.ErrServerClosed) {
-				cancel(fmt.Errorf("broker: accept MQTT over WebSocket: %w", err))
+			if err := b.accept(ctx, e); err != nil {
+				cancel(fmt.Errorf("broker: accept %s: %w", e.name, err))
 			}
 		})
+	}
+	if b.certificate != nil {
+		loops.Go(func() { b.certificate.Run(ctx, b.log) })
 	}
 	loops.Go(func() { b.reconcileLoop(ctx) })
 	if tokens := b.access.tokens; tokens != nil {
@@ -174,12 +137,6 @@ func (b *Broker) Run(ctx context.Context) error {
 	<-ctx.Done()
 
 	// Listeners first, so that nobody connects to an edge that is going away; then what is queued, then the reason, then the sockets.
-	if b.tcp != nil {
-		_ = b.tcp.Close()
-	}
-	if web != nil {
-		_ = web.Close()
-	}
 	loops.Wait()
 	b.drain()
 	b.serving.Wait()
@@ -188,36 +145,6 @@ func (b *Broker) Run(ctx context.Context) error {
 		return err
 	}
 	return nil
-}
-
-// acceptLoop returns nil after the listener was closed because ctx ended.
-func (b *Broker) acceptLoop(ctx context.Context) error {
-	const longestPause = time.Second
-	pause := time.Duration(0)
-	stop := context.AfterFunc(ctx, func() { _ = b.tcp.Close() })
-	defer stop()
-	for {
-		c, err := b.tcp.Accept()
-		switch {
-		case ctx.Err() != nil:
-			if err == nil {
-				_ = c.Close()
-			}
-			return nil
-		case errors.Is(err, net.ErrClosed):
-			return fmt.Errorf("broker: accept MQTT: %w", err)
-		case err != nil: // out of file descriptors, or the client gave up: passes
-			pause = min(max(2*pause, 5*time.Millisecond), longestPause)
-			b.log.Warn("accept failed", "error", err, "retry_in", pause)
-			select {
-			case <-ctx.Done():
-			case <-time.After(pause):
-			}
-			continue
-		}
-		pause = 0
-		go b.serve(c, c.(*socket).refuse)
-	}
 }
 
 // Ready says whether ordinary clients are accepted: always, or with AwaitPublisher while a publisher is connected that has said that its state is complete.

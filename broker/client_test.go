@@ -108,12 +108,19 @@ type dialing struct {
 	user, password string
 	will           string // topic
 	readBuffer     int
-	refused        bool // CONNACK may carry a refusal
+	refused        bool     // CONNACK may carry a refusal
+	over           net.Conn // nil: TCP to the address
 }
 
 func dial(tb testing.TB, addr string, d dialing) *client {
 	tb.Helper()
-	c := dialRaw(tb, addr, d.readBuffer)
+	c := &client{tb: tb, Conn: d.over}
+	if d.over == nil {
+		c = dialRaw(tb, addr, d.readBuffer)
+	} else {
+		tb.Cleanup(func() { _ = d.over.Close() })
+		c.br = bufio.NewReader(d.over)
+	}
 	if d.v == 0 {
 		d.v = 5
 	}

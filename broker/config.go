@@ -15,9 +15,11 @@ import (
 
 // Config is the edge's configuration. DefaultConfig gives the values that a file may leave out.
 type Config struct {
-	TCP            string   `yaml:"tcp"`             // listen address of MQTT over TCP, empty: none
-	WebSocket      string   `yaml:"websocket"`       // listen address of MQTT over WebSocket, empty: none
-	WebSocketPath  string   `yaml:"websocket_path"`  // path of the upgrade request
+	TCP            string   `yaml:"tcp"`            // listen address of MQTT over TCP, empty: none
+	WebSocket      string   `yaml:"websocket"`      // listen address of MQTT over WebSocket, empty: none
+	WebSocketPath  string   `yaml:"websocket_path"` // path of the upgrade request
+	TLS            TLS      `yaml:"tls"`
+	Proxies        []string `yaml:"proxies"`         // networks (CIDR) of load balancers, whose connections must begin with a PROXY protocol header
 	AllowedOrigins []string `yaml:"allowed_origins"` // Origin headers that may connect over WebSocket; empty: any
 
 	AnonymousRead  bool         `yaml:"anonymous_read"`  // clients without credentials may subscribe to public topics
@@ -30,6 +32,7 @@ type Config struct {
 
 	MaxConnections           int `yaml:"max_connections"`
 	MaxConnectionsPerAddress int `yaml:"max_connections_per_address"` // of one IPv4 address or IPv6 /64; a proxy in front needs more; 0: no limit
+	ConnectsPerAddress       int `yaml:"connects_per_address"`        // new connections of one such address within 10 s; 0: no limit
 	MaxSessions              int `yaml:"max_sessions"`                // connected or waiting for their client to come back; those that wait make room
 	MaxFilters               int `yaml:"max_filters"`                 // subscriptions of one client
 	MaxAllFilters            int `yaml:"max_all_filters"`             // subscriptions of all clients
@@ -51,6 +54,14 @@ type Config struct {
 	BatchBytes      configs.Bytes    `yaml:"write_batch_bytes"` // what a connection's writer gathers for one write
 }
 
+// TLS are the encrypted listeners and their certificate, which is read again when its files change.
+type TLS struct {
+	TCP         string `yaml:"tcp"`         // listen address of MQTT over TLS, empty: none
+	WebSocket   string `yaml:"websocket"`   // listen address of MQTT over secure WebSocket, empty: none
+	Certificate string `yaml:"certificate"` // PEM file: the chain
+	Key         string `yaml:"key"`         // PEM file
+}
+
 // Publisher is a user that may publish. The password comes from a file or an environment variable, so that no configuration holds it, except where only
 // this machine can connect.
 type Publisher struct {
@@ -63,14 +74,15 @@ type Publisher struct {
 // DefaultConfig returns the default configuration.
 func DefaultConfig() Config {
 	return Config{
-		TCP:           "0.0.0.0:1883",
-		WebSocket:     "0.0.0.0:8083",
+		TCP:           ":1883",
+		WebSocket:     ":8083",
 		WebSocketPath: "/mqtt",
 		AnonymousRead: true,
 		PublicTopics:  []string{"candle/#", "ticker/#", "bbo/#", "orderbook/#", "trade/#", "refprice/#", "status/#"},
 
 		MaxConnections:           20000,
 		MaxConnectionsPerAddress: 1000,
+		ConnectsPerAddress:       2000,
 		MaxSessions:              40000,
 		MaxFilters:               2000,
 		MaxAllFilters:            500_000,
@@ -95,10 +107,16 @@ func DefaultConfig() Config {
 
 // Validate names the first key whose value cannot be used.
 func (c *Config) Validate() error {
-	if c.TCP == "" && c.WebSocket == "" {
-		return errors.New("tcp, websocket: at least one listen address is needed")
+	if c.TCP == "" && c.WebSocket == "" && !c.TLS.configured() {
+		return errors.New("tcp, websocket, tls: at least one listen address is needed")
 	}
-	for _, a := range []struct{ key, addr string }{{"tcp", c.TCP}, {"websocket", c.WebSocket}} {
+	if c.TLS.configured() && (c.TLS.Certificate == "" || c.TLS.Key == "") {
+		return errors.New("tls: certificate and key are needed")
+	}
+	if _, err := parseNetworks(c.Proxies); err != nil {
+		return fmt.Errorf("proxies%w", err)
+	}
+	for _, a := range []struct{ key, addr string }{{"tcp", c.TCP}, {"websocket", c.WebSocket}, {"tls.tcp", c.TLS.TCP}, {"tls.websocket", c.TLS.WebSocket}} {
 		if _, _, err := net.SplitHostPort(a.addr); a.addr != "" && err != nil {
 			return fmt.Errorf("%s: %q is not host:port: %w", a.key, a.addr, err)
 		}
@@ -140,6 +158,7 @@ func (c *Config) Validate() error {
 	}{
 		{"max_connections", int64(c.MaxConnections), 1, 10_000_000},
 		{"max_connections_per_address", int64(c.MaxConnectionsPerAddress), 0, 10_000_000},
+		{"connects_per_address", int64(c.ConnectsPerAddress), 0, 10_000_000},
 		{"max_sessions", int64(c.MaxSessions), 1, 10_000_000},
 		{"max_filters", int64(c.MaxFilters), 1, 100_000},
 		{"max_all_filters", int64(c.MaxAllFilters), 1, 1 << 30},

@@ -50,6 +50,16 @@ func (b *Broker) establish(c *conn) (err error, panicked bool) {
 	return b.mqtt.EstablishConnection("edge", c), false
 }
 
+// enter says whether a connection may be served; serving is done with it then.
+func (b *Broker) enter() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.closed {
+		b.serving.Add(1)
+	}
+	return !b.closed
+}
+
 func (b *Broker) add(c *conn) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

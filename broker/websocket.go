@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -20,7 +21,7 @@ const subprotocol = "mqtt"
 type socketKey struct{} // of the socket in a request's context
 
 // webSocketServer upgrades requests and gives the connections to serve, which blocks.
-func webSocketServer(cfg *Config, serve func(net.Conn, packets.Code)) *http.Server {
+func webSocketServer(cfg *Config, serve func(net.Conn, packets.Code), disconnected func(reason string)) *http.Server {
 	up := websocket.Upgrader{
 		HandshakeTimeout: cfg.ConnectTimeout.D(),
 		ReadBufferSize:   1 << 10,
@@ -42,18 +43,25 @@ func webSocketServer(cfg *Config, serve func(net.Conn, packets.Code)) *http.Serv
 		if err != nil {
 			return // answered by the upgrader
 		}
-		var refuse packets.Code
-		if s, ok := r.Context().Value(socketKey{}).(*socket); ok {
-			refuse = s.refuse
+		s := r.Context().Value(socketKey{}).(*socket)
+		if !s.identify() {
+			disconnected(s.turnedAway())
+			_ = ws.Close()
+			return
 		}
-		serve(&webSocketConn{Conn: ws}, refuse)
+		serve(&webSocketConn{Conn: ws}, s.refuse)
 	})
 	return &http.Server{
 		Handler:           mux,
 		ReadHeaderTimeout: cfg.ConnectTimeout.D(),
 		IdleTimeout:       cfg.ConnectTimeout.D(),
 		MaxHeaderBytes:    16 << 10,
-		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, socketKey{}, c) },
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			if t, ok := c.(*tls.Conn); ok {
+				c = t.NetConn()
+			}
+			return context.WithValue(ctx, socketKey{}, c)
+		},
 	}
 }
 

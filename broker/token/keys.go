@@ -14,18 +14,17 @@ import (
 	"log/slog"
 	"os"
 	"slices"
-	"sync/atomic"
-	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/tickcast/tickcast/broker/reload"
 )
 
 const (
-	maxKeys     = 32 // a token without a key id is checked against each
-	maxKeyFile  = 1 << 20
-	minSecret   = 32   // bytes of an HS256 secret (RFC 7518, 3.2)
-	minRSABits  = 2048 // (RFC 7518, 3.3)
-	reloadEvery = 2 * time.Second
+	maxKeys    = 32 // a token without a key id is checked against each
+	maxKeyFile = 1 << 20
+	minSecret  = 32   // bytes of an HS256 secret (RFC 7518, 3.2)
+	minRSABits = 2048 // (RFC 7518, 3.3)
 )
 
 // Config says whose tokens are taken. Files are read again when they change.
@@ -75,14 +74,7 @@ type key struct {
 // Verifier checks tokens. Safe for any number of goroutines.
 type Verifier struct {
 	cfg  Config
-	keys atomic.Pointer[[]key]
-	seen map[string]stamp // by Run alone once it runs
-}
-
-// stamp tells whether a file has changed.
-type stamp struct {
-	modified time.Time
-	size     int64
+	keys *reload.Value[[]key]
 }
 
 // New reads the keys.
@@ -90,81 +82,36 @@ func New(cfg Config) (*Verifier, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	v := &Verifier{cfg: cfg}
-	v.seen = v.stamps()
-	keys, err := v.read()
+	keys, err := reload.New("token keys", cfg.files(), cfg.read)
 	if err != nil {
 		return nil, err
 	}
-	v.keys.Store(&keys)
-	return v, nil
+	return &Verifier{cfg: cfg, keys: keys}, nil
 }
 
-// Run reads the keys again whenever a file has changed, until ctx ends. A file that cannot be used is logged, and the keys stay as they were.
-func (v *Verifier) Run(ctx context.Context, log *slog.Logger) {
-	tick := time.NewTicker(reloadEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			v.reload(log)
-		}
-	}
-}
+// Run reads the keys again whenever a file has changed, until ctx ends.
+func (v *Verifier) Run(ctx context.Context, log *slog.Logger) { v.keys.Run(ctx, log) }
 
-func (v *Verifier) reload(log *slog.Logger) {
-	now := v.stamps()
-	changed := false
-	for file, s := range now {
-		changed = changed || v.seen[file] != s
-	}
-	if !changed {
-		return
-	}
-	v.seen = now
-	keys, err := v.read()
-	if err != nil {
-		log.Error("token keys not read again; the earlier ones hold", "error", err)
-		return
-	}
-	v.keys.Store(&keys)
-	log.Info("token keys read again", "keys", len(keys))
-}
-
-func (v *Verifier) files() (files []string) {
-	for _, k := range v.cfg.Keys {
+func (c *Config) files() (files []string) {
+	for _, k := range c.Keys {
 		files = append(files, k.File)
 	}
-	if v.cfg.JWKSFile != "" {
-		files = append(files, v.cfg.JWKSFile)
+	if c.JWKSFile != "" {
+		files = append(files, c.JWKSFile)
 	}
 	return files
 }
 
-func (v *Verifier) stamps() map[string]stamp {
-	now := map[string]stamp{}
-	for _, file := range v.files() {
-		if info, err := os.Stat(file); err == nil {
-			now[file] = stamp{info.ModTime(), info.Size()}
-		} else {
-			now[file] = stamp{}
-		}
-	}
-	return now
-}
-
-func (v *Verifier) read() (keys []key, err error) {
-	for i, k := range v.cfg.Keys {
+func (c *Config) read() (keys []key, err error) {
+	for i, k := range c.Keys {
 		one, err := k.read()
 		if err != nil {
 			return nil, fmt.Errorf("keys[%d]: %w", i, err)
 		}
 		keys = append(keys, one)
 	}
-	if v.cfg.JWKSFile != "" {
-		set, err := readSet(v.cfg.JWKSFile)
+	if c.JWKSFile != "" {
+		set, err := readSet(c.JWKSFile)
 		if err != nil {
 			return nil, fmt.Errorf("jwks_file: %w", err)
 		}

@@ -72,7 +72,7 @@ func (v *Verifier) Verify(token []byte, now time.Time, valid func(filter string)
 func (v *Verifier) checked(signed *jwt.JSONWebToken, c *claims) error {
 	header := signed.Headers[0]
 	tried := false
-	for _, k := range *v.keys.Load() {
+	for _, k := range v.keys.Get() {
 		if string(k.algorithm) != header.Algorithm || k.id != "" && header.KeyID != "" && k.id != header.KeyID {
 			continue
 		}

@@ -218,7 +218,7 @@ func TestKeysAreReadAgainAndABadFileChangesNothing(t *testing.T) {
 		if err := os.WriteFile(file, step.content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		v.reload(log)
+		v.keys.Look(log)
 		if o, n := taken(secret), taken(next); o != step.old || n != step.new {
 			t.Errorf("after %q: old key %v, new key %v", step.content, o, n)
 		}

@@ -35,7 +35,8 @@ func newBroker() *cobra.Command {
 			log.Info("page", "listen", s.Addr())
 			g.Go(func() error { return s.Run(ctx) })
 		}
-		log.Info("edge", "mqtt", b.Addrs().TCP, "websocket", b.Addrs().WebSocket)
+		at := b.Addrs()
+		log.Info("edge", "mqtt", at.TCP, "websocket", at.WebSocket, "mqtts", at.TLS, "wss", at.SecureWebSocket)
 		g.Go(func() error { return b.Run(ctx) })
 		return g.Wait()
 	})
