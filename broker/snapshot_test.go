@@ -166,7 +166,7 @@ const receiveBuffer = 64 << 10
 // The race test: clients of two libraries and both versions subscribe while 5,000 topics change.
 func TestPahoClientsSubscribeWhile5000TopicsChange(t *testing.T) {
 	t.Parallel()
-	b := startBroker(t, func(c *Config) { c.QueueMessages = 1 << 16; c.WriteTimeout = minute })
+	b := startBroker(t, func(c *Config) { c.QueueMessages = 1 << 16; c.WriteTimeout = 10 * minute })
 	m := startMarket(t, b, 4000, 1000, 2, time.Millisecond)
 	views := map[string]*view{}
 	for _, qos := range []byte{0, 1} {
@@ -233,7 +233,7 @@ func subscribePaho3(t *testing.T, b *Broker, id string, qos byte, v *view) {
 // A reader of about 2 MB/s subscribes to 20,000 topics of which some keep changing.
 func TestSnapshotOf20000TopicsIsCompleteOnASlowLink(t *testing.T) {
 	t.Parallel()
-	b := startBroker(t, func(c *Config) { c.WriteTimeout = minute; c.QueueMessages = 1 << 16 })
+	b := startBroker(t, func(c *Config) { c.WriteTimeout = 10 * minute; c.QueueMessages = 1 << 16 })
 	m := startMarket(t, b, 18000, 2000, 2, 4*time.Millisecond)
 	v := newView()
 	c := dial(t, b.Addrs().TCP, dialing{id: "slow", readBuffer: 32 << 10, receiveMaximum: 50})
@@ -282,7 +282,7 @@ func connectionMemory(b *Broker, id string) int {
 // A client that stops reading costs no memory and holds up nobody; when it reads again it gets the latest of every topic.
 func TestPausedClientConvergesAndOthersDoNotNotice(t *testing.T) {
 	t.Parallel()
-	b := startBroker(t, func(c *Config) { c.WriteTimeout = minute })
+	b := startBroker(t, func(c *Config) { c.WriteTimeout = 10 * minute })
 	const topics, updates = 1000, 100_000
 	name := func(i int) string { return fmt.Sprint("candle/1m/S", i) }
 	slow := dial(t, b.Addrs().TCP, dialing{id: "slow", readBuffer: 32 << 10})

@@ -215,7 +215,7 @@ func TestEmptyPayloadClearsTheRetainedValueAndIsForwarded(t *testing.T) {
 func TestEventsOfASlowClientAreDroppedOldestFirst(t *testing.T) {
 	t.Parallel()
 	const room, n = 100, 20_000
-	b := startBroker(t, func(c *Config) { c.EventMessages = room; c.WriteTimeout = minute })
+	b := startBroker(t, func(c *Config) { c.EventMessages = room; c.WriteTimeout = 10 * minute })
 	c := dial(t, b.Addrs().TCP, dialing{id: "c", readBuffer: 4096})
 	c.subscribe(filter("trade/+", 1))
 	put(t, b, "trade/BTCUSDT", ver(1, 0, 0), "0")
