@@ -43,7 +43,7 @@ func (b *Broker) classify(topic string) (class catalog.Class, byArrival, ok bool
 
 // loopbackOnly says whether nobody outside this machine can reach the listeners.
 func (c *Config) loopbackOnly() bool {
-	for _, addr := range []string{c.TCP, c.WebSocket} {
+	for _, addr := range []string{c.TCP, c.WebSocket, c.TLS.TCP, c.TLS.WebSocket} {
 		if addr == "" {
 			continue
 		}
