@@ -116,8 +116,6 @@ func newSoak(t *testing.T, p *process, dir string) *soak {
 		goroutines: count("goroutines", 5), threads: count("threads", 3), files: count("open files", 5), folders: map[string]*series{}}
 }
 
-func (s *series) add(at time.Duration, v float64) { s.samples = append(s.samples, sample{at, v}) }
-
 // look takes what costs the process nothing.
 func (s *soak) look(at time.Duration) {
 	st := s.p.status(s.t, "VmRSS", "\nThreads")
@@ -157,7 +155,7 @@ func (s *soak) all() []*series {
 }
 
 func (s *soak) judge(whole time.Duration) {
-	s.t.Logf("medians of %.0f to %.0f %% and %.0f to %.0f %% of the time:", 100*earlyWindow[0], 100*earlyWindow[1], 100*lateWindow[0], 100*lateWindow[1])
+	s.t.Log("medians of the second and the last third:")
 	for _, x := range s.all() {
 		ok, verdict := x.level(whole)
 		if s.t.Log(verdict); !ok {

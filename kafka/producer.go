@@ -37,6 +37,7 @@ func NewProducer(cfg Config, opt ProducerOptions, log *slog.Logger) (*Producer, 
 		"enable.gapless.guarantee":     true, // a record that cannot be written is fatal, without a report for each that can
 		"go.delivery.reports":          false,
 		"go.events.channel.size":       1000,
+		"go.produce.channel.size":      0, // unused; by default 8 MB that every collection looks through
 		"go.logs.channel.enable":       false,
 	}))
 	if err != nil {
