@@ -342,7 +342,7 @@ func TestSocketThatTakesNothingIsClosed(t *testing.T) {
 
 func TestClientThatSendsButNeverReadsIsClosed(t *testing.T) {
 	t.Parallel()
-	b := startBroker(t, func(c *Config) { c.WriteTimeout = 10 * minute })
+	b := startBroker(t, func(c *Config) { c.WriteTimeout, c.RequestsPerSecond = 10*minute, 0 })
 	c := dial(t, b.Addrs().TCP, dialing{id: "c", readBuffer: 4096})
 	pings := strings.Repeat(string([]byte{packets.Pingreq << 4, 0}), 4096)
 	for {

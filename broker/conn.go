@@ -10,6 +10,7 @@ import (
 
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
+	"golang.org/x/time/rate"
 
 	"github.com/tickcast/tickcast/broker/wire"
 )
@@ -32,9 +33,10 @@ type conn struct {
 	refuse    packets.Code // by the listener: over a limit; zero: welcome
 	refused   packets.Code // the answer to CONNECT, zero: success
 	who       identity
-	expiry    *time.Timer // of its token; nil: none
-	ready     bool        // a publisher has said that its state is complete
-	keep      bool        // the session outlives the connection
+	expiry    *time.Timer   // of its token; nil: none
+	requests  *rate.Limiter // what it may ask for in time; nil: no limit
+	ready     bool          // a publisher has said that its state is complete
+	keep      bool          // the session outlives the connection
 	v5        bool
 	maxPacket int // the client's Maximum Packet Size, 0: none
 	window    int // QoS 1 messages that the client takes unacknowledged

@@ -46,6 +46,7 @@ func (h *hook) OnConnect(cl *mqtt.Client, pk packets.Packet) error {
 		c.window = min(c.window, rm)
 	}
 	c.keep = !expires(cl)
+	c.requests = newRequests(&h.b.cfg)
 	// mochi's own windowing deadlocks and its topic aliases go out of step: with these at zero neither is ever used.
 	props.ReceiveMaximum, props.TopicAliasMaximum = 0, 0
 	cl.State.Inflight.ResetSendQuota(0)
@@ -146,11 +147,16 @@ func (h *hook) OnSessionEstablished(cl *mqtt.Client, _ packets.Packet) {
 // OnPacketRead sees each packet before mochi acts on it.
 func (h *hook) OnPacketRead(cl *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
 	c := connOf(cl)
-	switch pk.FixedHeader.Type {
-	case packets.Puback:
-		if s := c.session.Load(); s != nil {
-			s.ack(c, pk.PacketID) // mochi passes over acknowledgements that it does not know
+	requests := 1 + len(pk.Filters)
+	if pk.FixedHeader.Type == packets.Puback {
+		if s := c.session.Load(); s != nil && s.ack(c, pk.PacketID) { // mochi passes over acknowledgements that it does not know
+			requests = 0
 		}
+	}
+	if requests > 0 && !h.b.charge(c, requests) {
+		return pk, packets.ErrRejectPacket
+	}
+	switch pk.FixedHeader.Type {
 	case packets.Publish:
 		if code := h.b.mayPublish(c, &pk); code != packets.CodeSuccess {
 			h.b.stats.refusedPublishes.Add(1)

@@ -159,3 +159,36 @@ func TestSubscribingAgainAndAgainWithoutReadingTakesNoMemory(t *testing.T) {
 		t.Errorf("%d topics came, want %d", len(seen), topics)
 	}
 }
+
+func TestClientsThatAskTooMuchAreSentAway(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, func(c *Config) { c.RequestsPerSecond, c.MaxFilters = 5, 20 })
+	for what, ask := range map[string]func(c *client, i int){
+		"pings":                       func(c *client, _ int) { c.write([]byte{packets.Pingreq << 4, 0}) },
+		"the same filter again":       func(c *client, _ int) { c.startSubscribe(filter("candle/1m/A", 0)) },
+		"acknowledgements of nothing": func(c *client, i int) { c.puback(uint16(i + 1)) },
+	} {
+		c := dial(t, b.Addrs().TCP, dialing{id: what})
+		for i := range 40 {
+			if _, err := c.Conn.Write(nil); err != nil {
+				break
+			}
+			ask(c, i)
+		}
+		if code := c.closed(); code != packets.ErrMessageRateTooHigh.Code {
+			t.Errorf("%s: DISCONNECT %#x, want 0x96", what, code)
+		}
+	}
+	// A client that takes everything fast and acknowledges it asks for nothing, and one that comes back may have all its filters at once.
+	c := dial(t, b.Addrs().TCP, dialing{id: "busy"})
+	all := []packets.Subscription{filter("candle/1m/+/closed", 1)}
+	for i := range 19 {
+		all = append(all, filter(fmt.Sprint("candle/1m/S", i), 0))
+	}
+	c.subscribe(all...)
+	for i := range int64(200) {
+		put(t, b, "candle/1m/A/closed", ver(1, i, 1), "x")
+		c.message()
+	}
+	c.ping()
+}

@@ -171,13 +171,15 @@ func (s *session) setHold(c *conn, hold bool) {
 	}
 }
 
-// ack takes a PUBACK.
-func (s *session) ack(c *conn, id uint16) {
+// ack takes a PUBACK; false if nothing of that id was sent.
+func (s *session) ack(c *conn, id uint16) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.conn == c && s.finals.ack(id) {
-		c.kick()
+	if s.conn != c || !s.finals.ack(id) {
+		return false
 	}
+	c.kick()
+	return true
 }
 
 // idle says whether nothing waits that could be sent now.
