@@ -189,7 +189,7 @@ func (e *oldEdge) tell(t *testing.T, held []message, all []*snippet) (revised ca
 		if here == len(all) {
 			break
 		}
-		if time.Since(begun) > 30*time.Second {
+		if time.Since(begun) > patience {
 			t.Fatalf("%d of %d programs connected again", here, len(all))
 		}
 	}
@@ -318,6 +318,7 @@ func (s *snippet) start(t *testing.T, env string, args []string) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	r, w := io.Pipe()
 	cmd.Stdout, cmd.Stderr = w, w
+	cmd.WaitDelay = 5 * time.Second // a browser's helper may outlive it with the pipe
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("%s: %v", s.name, err)
 	}
@@ -356,7 +357,7 @@ func (s *snippet) read() *followed {
 func (s *snippet) wait(t *testing.T, what string, done func(*followed) bool) {
 	t.Helper()
 	for begun := time.Now(); !done(s.read()); time.Sleep(50 * time.Millisecond) {
-		if time.Since(begun) > 30*time.Second {
+		if time.Since(begun) > patience {
 			missing := s.read().whole(0)
 			s.mu.Lock()
 			defer s.mu.Unlock()
