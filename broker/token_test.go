@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 
 	"github.com/tickcast/tickcast/broker/token"
+	"github.com/tickcast/tickcast/configs"
 )
 
 var tokenSecret = []byte("a secret of tests: 0123456789abcdef")
@@ -184,5 +186,28 @@ func TestCovers(t *testing.T) {
 		if !covers(yes[0], yes[1]) {
 			t.Errorf("%s does not cover %s", yes[0], yes[1])
 		}
+	}
+}
+
+// The configuration that the documentation shows is one that works.
+func TestTheDocumentedConfigurationIsValid(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../docs/access.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, _ := strings.Cut(string(text), "```yaml\n")
+	block, _, _ = strings.Cut(block, "```")
+	file := struct {
+		Broker Config `yaml:"broker"`
+	}{DefaultConfig()}
+	if err := configs.Decode("access.md", []byte(block), &file); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Broker.Validate(); err != nil {
+		t.Error(err)
+	}
+	if b := &file.Broker; b.AnonymousRead || b.TCP != "" || b.Tokens.Audience != "tickcast" || b.TLS.TCP != ":8883" {
+		t.Errorf("%+v", b)
 	}
 }
