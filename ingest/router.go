@@ -161,6 +161,9 @@ func (r *router) run(ctx context.Context) error {
 			}
 		}
 		r.mu.Unlock()
+		if ctx.Err() != nil {
+			return nil // that our own stop ends the connections is no outage to report
+		}
 		state, quality := market.FeedSynced, market.QualityOK
 		switch {
 		case up == all:

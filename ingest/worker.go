@@ -70,6 +70,7 @@ func (w *worker) run(ctx context.Context, src *binance.Source) error {
 	if err != nil {
 		return fmt.Errorf("read the end of the log of %s: %w", w.id, err)
 	}
+	stop := ctx // ends before the source's connections do
 	ctx, cancel := context.WithCancel(ctx)
 	var fetches sync.WaitGroup
 	defer fetches.Wait()
@@ -79,6 +80,9 @@ func (w *worker) run(ctx context.Context, src *binance.Source) error {
 	defer wake.Stop()
 	var armed int64 // when wake fires
 	for {
+		if stop.Err() != nil {
+			return nil // select takes at random what is ready, and that our own stop ends the connections is no outage to report
+		}
 		if err := w.flush(ctx, src, &fetches); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,6 +47,52 @@ func TestAFetchThatTakesTooLongIsAnswered(t *testing.T) {
 			}
 		default:
 			t.Fatalf("request %d has no answer", i)
+		}
+	}
+}
+
+// statuses keeps what is reported.
+type statuses struct {
+	mu  sync.Mutex
+	all []market.Status
+}
+
+func (s *statuses) Status(st market.Status) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all = append(s.all, st)
+}
+
+type emptyLog struct{ Log }
+
+func (emptyLog) Tail(context.Context, Input, *market.Contract) (Tail, error) {
+	return Tail{Writer: 1}, nil
+}
+func (emptyLog) Append(context.Context, Input, market.Record) error { return nil }
+
+// TestAnOrderlyStopIsNoOutage: at a stop the connections end too, and what they say of it may be taken before the stop is noticed.
+func TestAnOrderlyStopIsNoOutage(t *testing.T) {
+	t.Parallel()
+	for range 200 {
+		var said statuses
+		cfg := DefaultConfig()
+		logger := slog.New(slog.DiscardHandler)
+		r := newRouter(&cfg, emptyLog{}, &said, logger)
+		w := newWorker(&cfg, feed.Trades, market.Contract{ID: "BTCUSDT", Symbol: "BTCUSDT"}, emptyLog{}, &said, nil, logger)
+		r.add(w, "BTCUSDT")
+		ctx, stop := context.WithCancel(t.Context())
+		for _, k := range []binance.EventKind{binance.EventUp, binance.EventDown} {
+			r.Announce(binance.Event{Kind: k, Input: feed.Trades, Symbol: "BTCUSDT", Conn: 1, Detail: "stopped"})
+		}
+		stop()
+		if err := w.run(ctx, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if len(said.all) > 0 {
+			t.Fatalf("a stop was reported: %s", said.all[0].AppendJSON(nil))
 		}
 	}
 }

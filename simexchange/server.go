@@ -85,8 +85,20 @@ func (s *Server) begin() error {
 	if s.cfg.Recording == nil {
 		s.clock = wallClock()
 		nowUs := s.clock.nowUs()
+		if err := s.startMarket(nowUs); err != nil {
+			return err
+		}
+		// Making up the past takes time, in which the market goes on: an exchange that is behind its own clock says that there were no trades where there will be.
+		for pass := 0; pass < 10 && s.clock.nowUs()-nowUs > tickMs*1000; pass++ { // each has less to make up, on a machine that can keep up at all
+			nowUs = s.clock.nowUs()
+			for _, in := range s.instruments {
+				if err := in.catchUp(nowUs, s.backlogMin); err != nil {
+					return err
+				}
+			}
+		}
 		s.nextTickMs = nextTick(nowUs)
-		return s.startMarket(nowUs)
+		return nil
 	}
 	return s.startRecording(time.Now().UnixMilli())
 }
