@@ -1,0 +1,164 @@
+package e2e
+
+import (
+	"io"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tickcast/tickcast/catalog"
+	"github.com/tickcast/tickcast/kafka"
+	"github.com/tickcast/tickcast/market"
+)
+
+// served is a record of push.bbo.
+type served struct {
+	version market.Version
+	value   []byte
+}
+
+// servedBook is what Kafka had of a contract's book.
+type servedBook struct {
+	tops     []served
+	last     int64 // update id of the log's last command
+	commands int
+	gaps     int
+	resynced int // gaps with a snapshot after them
+	inGap    bool
+}
+
+func (s *servedBook) logged(r *market.Record) {
+	switch r.Kind {
+	case market.KindGap:
+		if !s.inGap {
+			s.gaps++
+		}
+		s.inGap = true
+	case market.KindSnapshot, market.KindDiff:
+		s.commands++
+		s.last = r.Book.LastID
+		if s.inGap && r.Kind == market.KindSnapshot {
+			s.inGap = false
+			s.resynced++
+		}
+	}
+}
+
+// bookFollower reads the logs of books and push.bbo from their beginning on, as they grow: the embedded Kafka keeps push.bbo for minutes only.
+type bookFollower struct {
+	t     *testing.T
+	mu    sync.Mutex
+	books map[string]*servedBook
+	news  chan struct{}
+}
+
+func followBooks(t *testing.T, brokers string) *bookFollower {
+	t.Helper()
+	f := &bookFollower{t: t, books: map[string]*servedBook{}, news: make(chan struct{}, 1)}
+	r, err := kafka.NewReader(kafka.Config{Brokers: brokers}, kafka.ReaderOptions{Name: "e2e"}, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var from []kafka.Position
+	for _, topic := range []string{catalog.MarketBooks, catalog.PushBBO} {
+		ranges, err := r.Ranges(topic)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range ranges {
+			from = append(from, kafka.Position{Topic: topic, Partition: int32(i), Offset: kafka.OffsetStart})
+		}
+	}
+	if err := r.Assign(from); err != nil {
+		t.Fatal(err)
+	}
+	stop, done := make(chan struct{}), make(chan struct{})
+	t.Cleanup(func() { close(stop); <-done })
+	go func() {
+		defer close(done)
+		defer r.Close()
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			rec, err := r.Poll(100 * time.Millisecond)
+			if err != nil {
+				t.Errorf("follow the books: %v", err)
+				return
+			}
+			if rec != nil {
+				f.take(rec)
+			}
+		}
+	}()
+	return f
+}
+
+func (f *bookFollower) take(rec *kafka.Record) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	b := f.books[string(rec.Key)]
+	if b == nil {
+		b = &servedBook{}
+		f.books[string(rec.Key)] = b
+	}
+	if rec.Topic == catalog.MarketBooks {
+		var m market.Record
+		if err := new(market.Decoder).Decode(rec.Value, &m); err != nil {
+			f.t.Errorf("%s: %v", rec.Topic, err)
+		}
+		b.logged(&m)
+	} else {
+		v, err := market.ParseVersion(rec.Header(catalog.VersionName))
+		if err != nil {
+			f.t.Errorf("%s: %v", rec.Topic, err)
+		}
+		b.tops = append(b.tops, served{v, rec.Value})
+	}
+	select {
+	case f.news <- struct{}{}:
+	default:
+	}
+}
+
+// of returns what there is of a contract's book.
+func (f *bookFollower) of(contract string) servedBook {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if b := f.books[contract]; b != nil {
+		c := *b
+		c.tops = slices.Clone(b.tops)
+		return c
+	}
+	return servedBook{}
+}
+
+func (f *bookFollower) last(contract string) int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if b := f.books[contract]; b != nil {
+		return b.last
+	}
+	return 0
+}
+
+// waitFor returns when the log of a contract's book has got to an update.
+func (f *bookFollower) waitFor(contract string, update int64, limit time.Duration) {
+	f.t.Helper()
+	deadline := time.After(limit)
+	for {
+		last := f.last(contract)
+		if last >= update {
+			return
+		}
+		select {
+		case <-f.news:
+		case <-deadline:
+			f.t.Fatalf("the log of %s's book is at update %d after %s, want %d", contract, last, limit, update)
+		}
+	}
+}
