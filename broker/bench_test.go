@@ -34,7 +34,7 @@ func BenchmarkPublish(b *testing.B) {
 				defer broker.endpoints[0].Close()
 				conns := make([]*conn, n)
 				for i := range conns {
-					c := newConn(sink{}, packets.Code{}, &broker.cfg, &broker.stats)
+					c := newConn(sink{}, packets.Code{}, &broker.cfg, &broker.stats, broker.pumps[0])
 					c.v5 = v5
 					s := &session{id: fmt.Sprint(i)}
 					s.attach(c, 64)
@@ -58,9 +58,7 @@ func BenchmarkPublish(b *testing.B) {
 						broker.Publish(Message{Topic: names[k], Class: catalog.State, Version: ver(1, 0, seq), Payload: payload})
 					}
 					for _, c := range conns {
-						for more := true; more; {
-							more, _ = c.writeBatch()
-						}
+						c.sendAll()
 					}
 				}
 				b.StopTimer()

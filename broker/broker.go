@@ -11,7 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	mqtt "github.com/mochi-mqtt/server/v2"
@@ -32,6 +34,8 @@ type Broker struct {
 	limits   filterLimits
 	stats    counters
 	ready    readiness
+	pumps    []*pump
+	accepts  atomic.Uint32 // connections that were given a pump
 
 	endpoints   []*endpoint
 	certificate *reload.Value[*tls.Certificate] // nil: no encrypted endpoint
@@ -63,7 +67,10 @@ func newBroker(cfg Config, classOf func(string) (catalog.Class, bool), log *slog
 		limits: filterLimits{levels: cfg.MaxFilterLevels, bytes: cfg.MaxFilterBytes},
 		ready:  readiness{grace: publisherGrace},
 	}
-	b.hub = &hub{index: newIndex(), maxEvents: cfg.EventMessages, stats: &b.stats, end: b.endOverflowed}
+	for range max(1, runtime.GOMAXPROCS(0)/2) {
+		b.pumps = append(b.pumps, newPump())
+	}
+	b.hub = &hub{index: newIndex(), maxEvents: cfg.EventMessages, stats: &b.stats, pumps: b.pumps, end: b.endOverflowed}
 	b.mqtt = mqtt.New(mochiOptions(&cfg))
 	if err := b.mqtt.AddHook(&hook{b: b}, nil); err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
@@ -99,7 +106,11 @@ func mochiOptions(cfg *Config) *mqtt.Options {
 
 // Publish stores a message as its topic's value and pushes it to the subscribers; false if it is not newer than the topic's version. It never blocks on a
 // client. Safe for any number of goroutines; messages of one topic must come from one goroutine at a time to keep their order.
-func (b *Broker) Publish(m Message) bool { return b.hub.publish(&m) }
+func (b *Broker) Publish(m Message) bool {
+	ok := b.hub.publish(&m)
+	b.hub.start()
+	return ok
+}
 
 // Stats returns the counts.
 func (b *Broker) Stats() Stats {
@@ -116,6 +127,11 @@ func (b *Broker) Run(ctx context.Context) error {
 	}
 	for _, a := range b.cfg.ArrivalTopics {
 		b.log.Warn("topics for measuring: messages get their versions by arrival, repetitions are not recognized", "filter", a.Filter, "class", a.Class.String())
+	}
+	pumping, stopPumps := context.WithCancel(context.WithoutCancel(ctx))
+	var pumps sync.WaitGroup
+	for _, p := range b.pumps {
+		pumps.Go(func() { p.Run(pumping) })
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -140,6 +156,8 @@ func (b *Broker) Run(ctx context.Context) error {
 	loops.Wait()
 	b.drain()
 	b.serving.Wait()
+	stopPumps()
+	pumps.Wait()
 	_ = b.mqtt.Close()
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 		return err

@@ -3,7 +3,6 @@ package broker
 import (
 	"errors"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,11 +21,14 @@ const maxControlBytes = 64 << 10
 const closingFlush = 200 * time.Millisecond
 
 // conn stands between mochi and a socket. mochi reads valid packets from it; what mochi writes goes to a mailbox and never blocks, because mochi
-// writes under a lock that publishers, kicks and session takeovers need as well. One goroutine, writeLoop, owns the socket's sending side.
+// writes under a lock that publishers, kicks and session takeovers need as well. The socket's sending side belongs to whoever has the connection lent: its
+// pump, or for as long as the socket takes nothing a goroutine.
 type conn struct {
 	net.Conn
 	cfg   *Config
 	stats *counters
+	pump  *pump
+	out   outlet
 
 	// Set by the reader's goroutine at CONNECT, before a session has the connection.
 	client    *mqtt.Client
@@ -54,18 +56,25 @@ type conn struct {
 
 	mu      sync.Mutex
 	control []byte // whole packets from mochi, in order
-	leaving bool   // a DISCONNECT is among them, or was
+	frames  []byte // WebSocket frames that answer the client's
+	leaving bool   // a DISCONNECT is among control, or was
 	closed  bool
 	reason  string // why the edge closed it, empty: it did not
 
-	wake    chan struct{}
-	pending atomic.Bool // a wake-up is on its way
+	pending atomic.Bool   // in the pump's line, or whoever has it lent will look
+	lent    atomic.Bool   // somebody is sending; for good once all is flushed
+	waiting atomic.Bool   // that is a goroutine which may be interrupted
+	flushed chan struct{} // closed when nothing more will be sent
 }
 
-func newConn(socket net.Conn, refuse packets.Code, cfg *Config, stats *counters) *conn {
+func newConn(socket net.Conn, refuse packets.Code, cfg *Config, stats *counters, p *pump) *conn {
 	in := wire.NewReader(socket, wireLimits(cfg))
-	c := &conn{Conn: socket, refuse: refuse, cfg: cfg, stats: stats, in: in, wake: make(chan struct{}, 1)}
+	c := &conn{in: in, Conn: socket, refuse: refuse, cfg: cfg, stats: stats, pump: p, flushed: make(chan struct{})}
 	c.figures.since = time.Now()
+	c.out.open(socket)
+	if ws, ok := socket.(*webSocketConn); ok {
+		ws.answerWith(c.answer)
+	}
 	return c
 }
 
@@ -94,10 +103,22 @@ func (c *conn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// answer takes a WebSocket frame. What a client does not take of them is forgotten: only the latest PING needs its PONG [RFC 6455, 5.5.3].
+func (c *conn) answer(frame []byte) {
+	const most = 1 << 10
+	c.mu.Lock()
+	if len(c.frames)+len(frame) > most {
+		c.frames = nil
+	}
+	c.frames = append(c.frames, frame...)
+	c.mu.Unlock()
+	c.kick()
+}
+
 // SetDeadline is called by mochi with each packet, from the client's keepalive. The write deadline is the writer's own.
 func (c *conn) SetDeadline(t time.Time) error { return c.SetReadDeadline(t) }
 
-// Close makes the writer flush what mochi wrote and close the socket. The reader is released at once.
+// Close has what mochi wrote flushed; then serve closes the socket. The reader is released at once.
 func (c *conn) Close() error {
 	c.closeFor("")
 	return nil
@@ -113,17 +134,11 @@ func (c *conn) closeFor(reason string) {
 	c.mu.Unlock()
 	if first {
 		_ = c.SetReadDeadline(time.Unix(1, 0))
-		interruptWrite(c.Conn, time.Now().Add(closingFlush))
+		if c.waiting.Load() {
+			_ = c.out.SetWriteDeadline(time.Now().Add(closingFlush))
+		}
 		c.kick()
 	}
-}
-
-// interruptWrite gives a write that another goroutine has under way until the deadline.
-func interruptWrite(c net.Conn, deadline time.Time) {
-	if ws, ok := c.(*webSocketConn); ok {
-		c = ws.NetConn() // its own deadline belongs to the goroutine that writes
-	}
-	_ = c.SetWriteDeadline(deadline)
 }
 
 func (c *conn) isClosed() bool {
@@ -141,89 +156,18 @@ func (c *conn) setReason(reason string) {
 	}
 }
 
-// kick wakes the writer. It costs one load while a wake-up is on its way.
+// kick has the pump send. It costs one load while that is on its way.
 func (c *conn) kick() {
 	if !c.pending.Load() && c.pending.CompareAndSwap(false, true) {
-		c.wake <- struct{}{} // never blocks: one place, and one sender between two clearings of pending
+		c.pump.add(c, true)
 	}
 }
 
-// tally counts what one batch holds.
-type tally struct{ messages, tooLarge uint64 }
-
-var batches = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
-
-// writeLoop sends until the connection is closed, and closes the socket.
-func (c *conn) writeLoop() {
-	defer c.Conn.Close()
-	for range c.wake {
-		c.pending.Store(false) // before looking: whoever adds something later sends a new wake-up
-		for {
-			more, closed := c.writeBatch()
-			if closed {
-				return
-			}
-			if !more {
-				break
-			}
-		}
+// enqueue is kick by a publisher, who wakes the pumps when all sessions have the message.
+func (c *conn) enqueue() {
+	if !c.pending.Load() && c.pending.CompareAndSwap(false, true) {
+		c.pump.add(c, false)
 	}
-}
-
-// writeBatch sends one batch: what mochi wrote, then what the session has.
-//
-// It looks at the session first. What the session gave out was released by an answer of mochi's (CONNACK, SUBACK) that is in the mailbox by then, so it
-// cannot overtake it. A DISCONNECT is the last packet: nothing is sent behind it.
-func (c *conn) writeBatch() (more, closed bool) {
-	pooled := batches.Get().(*[]byte)
-	defer batches.Put(pooled)
-	batch := (*pooled)[:0]
-	var n tally
-	if s := c.session.Load(); s != nil {
-		batch = s.collect(c, batch, int(c.cfg.BatchBytes), &n)
-		*pooled = batch
-	}
-	c.mu.Lock()
-	control := c.control
-	c.control = nil
-	closed = c.closed
-	last := closed || c.leaving
-	c.mu.Unlock()
-	timeout := c.cfg.WriteTimeout.D()
-	if closed {
-		timeout = min(timeout, closingFlush)
-	}
-	if last {
-		batch, n = nil, tally{}
-	}
-	if n.tooLarge > 0 {
-		c.stats.tooLarge.Add(n.tooLarge)
-		c.figures.tooLarge.Add(n.tooLarge)
-	}
-	if len(control) > 0 {
-		batch = append(control, batch...)
-	}
-	if len(batch) == 0 {
-		return n.tooLarge > 0, closed
-	}
-	_ = c.Conn.SetWriteDeadline(time.Now().Add(timeout))
-	if !closed && c.isClosed() { // since, and before the deadline was set
-		_ = c.Conn.SetWriteDeadline(time.Now().Add(closingFlush))
-	}
-	if _, err := c.Conn.Write(batch); err != nil {
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			c.closeFor("write timeout")
-		} else {
-			c.closeFor("write failed")
-		}
-		return false, true
-	}
-	c.stats.sent.Add(n.messages)
-	c.stats.sentBytes.Add(uint64(len(batch)))
-	c.figures.sent.Add(n.messages)
-	c.figures.sentBytes.Add(uint64(len(batch)))
-	c.figures.wrote.Store(coarseMS(time.Now()))
-	return !last, closed
 }
 
 // idle says whether everything that can be sent has been handed to the kernel or is in the write under way.

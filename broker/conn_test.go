@@ -2,6 +2,7 @@ package broker
 
 import (
 	"bytes"
+	"context"
 	"net"
 	"sync"
 	"testing"
@@ -37,24 +38,43 @@ func (*tape) SetWriteDeadline(time.Time) error { return nil }
 func (*tape) SetReadDeadline(time.Time) error  { return nil }
 func (*tape) Close() error                     { return nil }
 
+// startPump runs a pump until the test ends.
+func startPump(tb testing.TB) *pump {
+	p := newPump()
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { p.Run(ctx) })
+	tb.Cleanup(func() {
+		cancel()
+		running.Wait()
+	})
+	return p
+}
+
+// sendAll sends what there is, without a pump.
+func (c *conn) sendAll() {
+	c.lent.Store(true)
+	c.sendBlocking()
+}
+
 // The writer looks at what mochi wrote and at what the session has at two moments; whatever comes in between, an answer is not overtaken by messages that
 // were released after it, and nothing follows a DISCONNECT.
 func TestAnswersAreNotOvertakenByWhatTheyRelease(t *testing.T) {
 	t.Parallel()
 	cfg, stats := DefaultConfig(), new(counters)
 	h := &hub{index: newIndex(), stats: stats}
+	p := startPump(t)
 	for range 3000 {
 		socket := &tape{}
-		c := newConn(socket, packets.Code{}, &cfg, stats)
+		c := newConn(socket, packets.Code{}, &cfg, stats, p)
 		c.v5 = true
 		s := &session{id: "c"}
 		s.attach(c, 10)
 		c.session.Store(s)
-		var writer sync.WaitGroup
-		writer.Go(c.writeLoop)
 		h.subscribe(s, c, subscription{filter: "candle/#"})
 		publish := func() {
 			h.publish(&Message{Topic: "candle/1m/A", Class: catalog.State, Version: ver(1, 0, int64(stats.published.Load())+1), Payload: []byte("x")})
+			p.start()
 		}
 		publish()
 		c.kick() // the writer is awake and looks while the answer is written
@@ -64,7 +84,7 @@ func TestAnswersAreNotOvertakenByWhatTheyRelease(t *testing.T) {
 		_, _ = c.Write([]byte{packets.Disconnect << 4, 0})
 		publish()
 		_ = c.Close()
-		writer.Wait()
+		<-c.flushed
 		if n := len(socket.types); socket.types[0] != packets.Suback || socket.types[n-1] != packets.Disconnect {
 			t.Fatalf("packet types %v", socket.types)
 		}
@@ -77,16 +97,16 @@ func TestNothingIsSentWhileASubscribeIsInWork(t *testing.T) {
 	cfg, stats := DefaultConfig(), new(counters)
 	h := &hub{index: newIndex(), stats: stats}
 	socket := &tape{}
-	c := newConn(socket, packets.Code{}, &cfg, stats)
+	c := newConn(socket, packets.Code{}, &cfg, stats, newPump())
 	s := &session{id: "c"}
 	s.attach(c, 10)
 	c.session.Store(s)
 	h.subscribe(s, c, subscription{filter: "candle/#"})
 	h.publish(&Message{Topic: "candle/1m/A", Version: ver(1, 0, 1), Payload: []byte("x")})
-	c.writeBatch()
+	c.sendAll()
 	_, _ = c.Write([]byte{packets.Suback << 4, 0})
 	s.setHold(c, false)
-	c.writeBatch()
+	c.sendAll()
 	if want := []byte{packets.Suback, packets.Publish}; !bytes.Equal(socket.types, want) {
 		t.Errorf("packet types %v, want %v", socket.types, want)
 	}

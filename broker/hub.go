@@ -15,10 +15,12 @@ type hub struct {
 	index     *index
 	maxEvents int
 	stats     *counters
+	pumps     []*pump
 	end       func(s *session) // ends a session whose queue overflowed; called without any lock
 }
 
-// publish stores a message and hands it to the matching sessions; false if it is not newer than what the topic holds. One message of a topic at a time.
+// publish stores a message and hands it to the matching sessions; false if it is not newer than what the topic holds. One message of a topic at a time. The
+// sessions' connections are in line then; start has them sent.
 func (h *hub) publish(m *Message) bool { return h.take(m, false) }
 
 // arrive is publish for a message without a version: it gets the topic's next one. Any number of messages of a topic at a time.
@@ -31,6 +33,13 @@ func (h *hub) take(m *Message, byArrival bool) bool {
 		h.end(s)
 	}
 	return ok
+}
+
+// start wakes the pumps.
+func (h *hub) start() {
+	for _, p := range h.pumps {
+		p.start()
+	}
 }
 
 func (h *hub) store(t *topic, m *Message, byArrival bool) (overflowed []*session, ok bool) {

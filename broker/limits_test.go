@@ -71,7 +71,7 @@ func TestSessionsThatNobodyUsesShutNobodyOut(t *testing.T) {
 // testSession is a session whose client is subscribed to filters and takes nothing.
 func testSession(h *hub, filters ...string) (*session, *conn) {
 	cfg := DefaultConfig()
-	c := newConn(&tape{}, packets.Code{}, &cfg, h.stats)
+	c := newConn(&tape{}, packets.Code{}, &cfg, h.stats, newPump())
 	s := &session{id: "c"}
 	s.attach(c, 10)
 	for _, f := range filters {

@@ -7,22 +7,19 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"github.com/mochi-mqtt/server/v2/packets"
 )
 
-// serve runs one connection to its end: mochi reads in this goroutine, the writer has its own.
+// serve runs one connection to its end: mochi reads in this goroutine, a pump writes.
 func (b *Broker) serve(socket net.Conn, refuse packets.Code) {
-	c := newConn(socket, refuse, &b.cfg, &b.stats)
+	c := newConn(socket, refuse, &b.cfg, &b.stats, b.pumps[b.accepts.Add(1)%uint32(len(b.pumps))])
 	if !b.add(c) {
 		_ = socket.Close()
 		return
 	}
 	defer b.removeConn(c)
-	var writer sync.WaitGroup
-	writer.Go(c.writeLoop)
 	_ = c.SetReadDeadline(time.Now().Add(b.cfg.ConnectTimeout.D())) // mochi sets none before CONNECT
 	err, panicked := b.establish(c)
 	if c.expiry != nil {
@@ -33,7 +30,8 @@ func (b *Broker) serve(socket net.Conn, refuse packets.Code) {
 		b.ready.lose(time.Now())
 	}
 	_ = c.Close()
-	writer.Wait()
+	<-c.flushed
+	_ = socket.Close()
 	b.stats.disconnected(c.endReason(err))
 }
 

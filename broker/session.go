@@ -68,7 +68,7 @@ func (s *session) deliver(t *topic, f *frame, v verdict, qos byte, maxEvents int
 		s.events.push(delivery{f: f, t: t})
 	}
 	if s.conn != nil {
-		s.conn.kick()
+		s.conn.enqueue()
 	}
 	return o
 }
@@ -189,29 +189,41 @@ func (s *session) idle() bool {
 	return s.conn == nil || s.state.len()+s.events.len()+s.snapshot.len() == 0 && !s.finals.ready()
 }
 
-// collect appends what c should send next, up to about limit bytes.
-func (s *session) collect(c *conn, dst []byte, limit int, n *tally) []byte {
+// collect appends what c should send next, up to about limit bytes; more: there is more to send now.
+func (s *session) collect(c *conn, dst []byte, limit int, n *tally) (out []byte, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.conn != c || s.hold {
-		return dst
+		return dst, false
 	}
 	end := len(dst) + limit
-	// Closed candles and status go first but leave half of the batch to the others, events half of the rest.
-	dst = s.collectFinals(c, dst, len(dst)+limit/2, n)
-	half := len(dst) + (end-len(dst))/2
-	for s.events.len() > 0 && len(dst) < half {
-		dst = s.emit(c, dst, s.events.pop(), 0, false, n)
-	}
-	for len(dst) < end {
-		t, snapshot, ok := s.state.pop()
-		if !ok {
-			break
+	// Closed candles and status go first but leave half of the batch to the others, events half of the rest. What is left then is anyone's.
+	finals := len(dst) + limit/2
+	for range 2 {
+		dst = s.collectFinals(c, dst, finals, n)
+		events := len(dst) + (end-len(dst))/2
+		if s.state.len() == 0 {
+			events = end
 		}
-		f := t.current.Load()
-		dst = s.emit(c, dst, delivery{f: f, t: t, retain: snapshot && !f.clear}, 0, false, n)
+		for s.events.len() > 0 && len(dst) < events {
+			dst = s.emit(c, dst, s.events.pop(), 0, false, n)
+		}
+		for len(dst) < end {
+			t, snapshot, ok := s.state.pop()
+			if !ok {
+				break
+			}
+			f := t.current.Load()
+			dst = s.emit(c, dst, delivery{f: f, t: t, retain: snapshot && !f.clear}, 0, false, n)
+		}
+		finals = end
 	}
-	return dst
+	return dst, s.ready()
+}
+
+// ready says whether something could be sent now. By mu.
+func (s *session) ready() bool {
+	return s.state.len()+s.events.len() > 0 || s.finals.ready() || s.snapshot.len() > 0 && s.finals.open()
 }
 
 // collectFinals takes turns between what waits and the snapshot, so that neither holds up the other.

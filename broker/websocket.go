@@ -96,22 +96,17 @@ func (w *webSocketConn) Read(p []byte) (int, error) {
 	}
 }
 
-// Write implements net.Conn.
-func (w *webSocketConn) Write(p []byte) (int, error) {
-	if err := w.WriteMessage(websocket.BinaryMessage, p); err != nil {
-		return 0, err
-	}
-	return len(p), nil
+// answerWith has PONG and close frames go the way of all other bytes: gorilla would write them between two halves of a batch.
+func (w *webSocketConn) answerWith(send func(frame []byte)) {
+	w.SetPingHandler(func(data string) error {
+		send(controlFrame(wsPong, data))
+		return nil
+	})
+	w.SetCloseHandler(func(int, string) error { return nil }) // Read ends with it, and then the connection does, with a close frame
 }
 
 // SetDeadline implements net.Conn.
-func (w *webSocketConn) SetDeadline(t time.Time) error {
-	return errors.Join(w.SetReadDeadline(t), w.SetWriteDeadline(t))
-}
+func (w *webSocketConn) SetDeadline(t time.Time) error { return w.SetReadDeadline(t) }
 
-// Close implements net.Conn. It says goodbye if the peer takes it at once.
-func (w *webSocketConn) Close() error {
-	bye := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
-	_ = w.WriteControl(websocket.CloseMessage, bye, time.Now().Add(closingFlush))
-	return w.Conn.Close()
-}
+// Write implements net.Conn; batches go to the socket below.
+func (w *webSocketConn) Write([]byte) (int, error) { return 0, errors.ErrUnsupported }

@@ -1,0 +1,119 @@
+package broker
+
+import (
+	"encoding/binary"
+	"net"
+	"syscall"
+)
+
+// frameRoom is what a WebSocket header takes at most: servers do not mask [RFC 6455, 5.2].
+const frameRoom = 10
+
+const (
+	wsFinal  = 0x80
+	wsBinary = 0x2
+	wsClose  = 0x8
+	wsPong   = 0xA
+)
+
+// outlet is the sending side of a socket, below mochi and gorilla.
+type outlet struct {
+	net.Conn
+	raw       syscall.RawConn // nil: a write may block, as TLS must
+	webSocket bool            // batches are sent as binary messages
+	write     func(fd uintptr) bool
+	rest      []byte // what write has to send
+	wait      bool   // write waits where the socket takes nothing
+	err       error  // of write
+}
+
+// open finds the way to the socket that is under c.
+func (o *outlet) open(c net.Conn) {
+	o.Conn = c
+	if ws, ok := c.(*webSocketConn); ok {
+		o.Conn, o.webSocket = ws.NetConn(), true
+	}
+	if o.raw = rawSocket(o.Conn); o.raw != nil {
+		o.write = o.writeRest
+	}
+}
+
+// writeRest is called by the runtime's poller, each time that the socket may take more; false makes it wait.
+func (o *outlet) writeRest(fd uintptr) bool {
+	for len(o.rest) > 0 {
+		n, err := sendNow(int(fd), o.rest)
+		switch err {
+		case nil:
+			o.rest = o.rest[n:]
+		case syscall.EINTR:
+		case syscall.EAGAIN:
+			return !o.wait
+		default:
+			o.err = err
+			return true
+		}
+	}
+	return true
+}
+
+// try sends what the socket takes at once.
+func (o *outlet) try(b []byte) (n int, err error) {
+	if len(b) == 0 {
+		return 0, nil
+	}
+	o.rest, o.wait, o.err = b, false, nil
+	err = o.raw.Write(o.write)
+	n = len(b) - len(o.rest)
+	o.rest = nil
+	if err == nil {
+		err = o.err
+	}
+	return n, err
+}
+
+// finish sends all of b and waits for the socket, until the write deadline.
+func (o *outlet) finish(b []byte) error {
+	if o.raw == nil {
+		_, err := o.Conn.Write(b)
+		return err
+	}
+	o.rest, o.wait, o.err = b, true, nil
+	err := o.raw.Write(o.write)
+	o.rest = nil
+	if err == nil {
+		err = o.err
+	}
+	return err
+}
+
+// seal makes a batch what goes on the wire. MQTT packets begin at frameRoom: the header of a WebSocket message goes before them.
+func (o *outlet) seal(b []byte) []byte {
+	n := len(b) - frameRoom
+	if !o.webSocket || n == 0 {
+		return b[frameRoom:]
+	}
+	var start int
+	switch {
+	case n < 126:
+		start = frameRoom - 2
+		b[start+1] = byte(n)
+	case n < 1<<16:
+		start = frameRoom - 4
+		b[start+1] = 126
+		binary.BigEndian.PutUint16(b[start+2:], uint16(n))
+	default:
+		start = frameRoom - 10
+		b[start+1] = 127
+		binary.BigEndian.PutUint64(b[start+2:], uint64(n))
+	}
+	b[start] = wsFinal | wsBinary
+	return b[start:]
+}
+
+// controlFrame is a WebSocket frame of at most 125 bytes.
+func controlFrame(opcode byte, payload string) []byte {
+	return append([]byte{wsFinal | opcode, byte(len(payload))}, payload...)
+}
+
+// closeFrame says that all went well: what did not, MQTT has told.
+var closeFrame = controlFrame(wsClose, "\x03\xe8")

@@ -1,0 +1,164 @@
+package broker
+
+import (
+	"errors"
+	"os"
+	"sync"
+	"time"
+)
+
+// batch is what one write sends.
+type batch struct {
+	bytes  []byte
+	n      tally
+	more   bool // there was more than fits
+	closed bool // it is the last
+}
+
+// tally counts what one batch holds.
+type tally struct{ messages, tooLarge uint64 }
+
+// gather makes the next batch in buf: what mochi wrote, then what the session has.
+//
+// It looks at the session first. What the session gave out was released by an answer of mochi's (CONNACK, SUBACK) that is in the mailbox by then, so it
+// cannot overtake it. A DISCONNECT is the last packet: nothing is sent behind it.
+func (c *conn) gather(buf *[]byte) (b batch) {
+	bytes := (*buf)[:frameRoom]
+	if s := c.session.Load(); s != nil {
+		bytes, b.more = s.collect(c, bytes, int(c.cfg.BatchBytes), &b.n)
+		*buf = bytes
+	}
+	c.mu.Lock()
+	control, frames := c.control, c.frames
+	c.control, c.frames = nil, nil
+	b.closed = c.closed
+	last := c.closed || c.leaving
+	c.mu.Unlock()
+	if last {
+		bytes, b.n, b.more = bytes[:frameRoom], tally{}, false
+	}
+	if len(control) > 0 {
+		with := make([]byte, frameRoom, len(control)+len(bytes))
+		bytes = append(append(with, control...), bytes[frameRoom:]...)
+	}
+	b.bytes = c.out.seal(bytes)
+	if len(frames) > 0 {
+		b.bytes = append(frames, b.bytes...)
+	}
+	if b.closed && c.out.webSocket {
+		b.bytes = append(b.bytes, closeFrame...)
+	}
+	return b
+}
+
+// account books a batch that was sent or failed. ended: nothing more is to be sent.
+func (c *conn) account(b *batch, err error) (ended bool) {
+	if b.n.tooLarge > 0 {
+		c.stats.tooLarge.Add(b.n.tooLarge)
+		c.figures.tooLarge.Add(b.n.tooLarge)
+	}
+	if err != nil {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			c.closeFor("write timeout")
+		} else {
+			c.closeFor("write failed")
+		}
+		return true
+	}
+	if len(b.bytes) > 0 {
+		c.stats.sent.Add(b.n.messages)
+		c.stats.sentBytes.Add(uint64(len(b.bytes)))
+		c.figures.sent.Add(b.n.messages)
+		c.figures.sentBytes.Add(uint64(len(b.bytes)))
+		c.figures.wrote.Store(coarseMS(time.Now()))
+	}
+	return b.closed
+}
+
+// turn sends one batch, as far as the socket takes it at once. It is called by the pump.
+func (c *conn) turn(buf *[]byte) {
+	if !c.lent.CompareAndSwap(false, true) {
+		return // pending still: whoever has it looks when giving it back
+	}
+	if c.out.raw == nil {
+		go c.sendBlocking()
+		return
+	}
+	c.pending.Store(false) // before looking: whoever adds something later puts it in line anew
+	b := c.gather(buf)
+	n, err := c.out.try(b.bytes)
+	if err == nil && n < len(b.bytes) {
+		rest := append([]byte(nil), b.bytes[n:]...)
+		go c.sendRest(rest, b)
+		return
+	}
+	if c.account(&b, err) {
+		close(c.flushed)
+		return
+	}
+	c.lent.Store(false)
+	if b.more {
+		c.kick()
+	}
+}
+
+// sendRest waits until the socket has taken the rest of a batch, and gives the connection back to its pump.
+func (c *conn) sendRest(rest []byte, b batch) {
+	err := c.sendWithin(rest, b.closed)
+	if c.account(&b, err) {
+		close(c.flushed)
+		return
+	}
+	c.lent.Store(false)
+	if b.more {
+		c.pending.Store(true)
+	}
+	if c.pending.Load() { // its place in line may have come and gone meanwhile
+		c.pump.add(c, true)
+	}
+}
+
+var batches = sync.Pool{New: func() any { b := make([]byte, frameRoom, 4<<10); return &b }}
+
+// sendBlocking sends what there is over a connection whose writes may block.
+func (c *conn) sendBlocking() {
+	buf := batches.Get().(*[]byte)
+	defer batches.Put(buf)
+	for {
+		c.pending.Store(false)
+		b := c.gather(buf)
+		var err error
+		if len(b.bytes) > 0 {
+			err = c.sendWithin(b.bytes, b.closed)
+		}
+		if c.account(&b, err) {
+			close(c.flushed)
+			return
+		}
+		if b.more || c.pending.Load() {
+			continue
+		}
+		c.lent.Store(false)
+		if !c.pending.Load() || !c.lent.CompareAndSwap(false, true) {
+			return
+		}
+	}
+}
+
+// sendWithin sends all of b within the write timeout.
+func (c *conn) sendWithin(b []byte, closed bool) error {
+	timeout := c.cfg.WriteTimeout.D()
+	if closed {
+		timeout = min(timeout, closingFlush)
+	}
+	c.waiting.Store(true)
+	defer c.waiting.Store(false)
+	_ = c.out.SetWriteDeadline(time.Now().Add(timeout))
+	if !closed && c.isClosed() { // since, and before anybody could see that it waits
+		_ = c.out.SetWriteDeadline(time.Now().Add(closingFlush))
+	}
+	if err := c.out.finish(b); err != nil {
+		return err
+	}
+	return c.out.SetWriteDeadline(time.Time{})
+}
