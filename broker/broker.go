@@ -2,7 +2,7 @@
 //
 // Stock mochi-mqtt is the control plane: CONNECT, SUBSCRIBE, PING, session takeover. Market data never goes through it, because its data path blocks every
 // publisher behind one stalled client, drops the newest value and keeps old ones, and deadlocks. A hub of our own keeps one slot per topic, encoded once;
-// a connection holds a set of topics that changed, and its writer sends their values of the moment when the socket takes them.
+// a connection holds a set of topics that changed, and a pump sends their values of the moment when the socket takes them.
 package broker
 
 import (

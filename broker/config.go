@@ -52,7 +52,7 @@ type Config struct {
 	ShutdownTimeout configs.Duration `yaml:"shutdown_timeout"`  // for flushing queues when the edge stops
 	SendBuffer      configs.Bytes    `yaml:"send_buffer"`       // kernel's send buffer per socket: what waits there is not conflated
 	UnsentLowWater  configs.Bytes    `yaml:"unsent_low_water"`  // TCP_NOTSENT_LOWAT
-	BatchBytes      configs.Bytes    `yaml:"write_batch_bytes"` // what a connection's writer gathers for one write
+	BatchBytes      configs.Bytes    `yaml:"write_batch_bytes"` // what is gathered for one write to a connection
 }
 
 // TLS are the encrypted listeners and their certificate, which is read again when its files change.

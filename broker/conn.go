@@ -51,6 +51,11 @@ type conn struct {
 	in     *wire.Reader
 	unread []byte // of the packet that mochi is reading
 
+	behind   bool                       // packets were taken whose effects are still to come
+	patience time.Duration              // how long the client may say nothing, 0: for ever
+	publish  func(pk *wire.Packet) bool // of a publisher: takes a message of QoS 0, if it can; nil for others
+	pumpAll  func()                     // of a publisher: has its messages sent
+
 	session atomic.Pointer[session]
 	figures figures
 
@@ -68,8 +73,8 @@ type conn struct {
 }
 
 func newConn(socket net.Conn, refuse packets.Code, cfg *Config, stats *counters, p *pump) *conn {
-	in := wire.NewReader(socket, wireLimits(cfg))
-	c := &conn{in: in, Conn: socket, refuse: refuse, cfg: cfg, stats: stats, pump: p, flushed: make(chan struct{})}
+	c := &conn{Conn: socket, refuse: refuse, cfg: cfg, stats: stats, pump: p, flushed: make(chan struct{})}
+	c.in = wire.NewReader((*inflow)(c), wireLimits(cfg))
 	c.figures.since = time.Now()
 	c.out.open(socket)
 	if ws, ok := socket.(*webSocketConn); ok {
@@ -115,8 +120,22 @@ func (c *conn) answer(frame []byte) {
 	c.kick()
 }
 
-// SetDeadline is called by mochi with each packet, from the client's keepalive. The write deadline is the writer's own.
-func (c *conn) SetDeadline(t time.Time) error { return c.SetReadDeadline(t) }
+// SetDeadline is called by mochi before each packet that it reads, from the client's keepalive. The write deadline is the sender's own.
+func (c *conn) SetDeadline(t time.Time) error {
+	c.patience = 0
+	if !t.IsZero() {
+		c.patience = time.Until(t)
+	}
+	return c.setReadDeadline(t)
+}
+
+func (c *conn) setReadDeadline(t time.Time) error {
+	err := c.SetReadDeadline(t)
+	if c.isClosed() { // meanwhile, and the reader is to be released
+		return c.SetReadDeadline(time.Unix(1, 0))
+	}
+	return err
+}
 
 // Close has what mochi wrote flushed; then serve closes the socket. The reader is released at once.
 func (c *conn) Close() error {

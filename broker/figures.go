@@ -31,7 +31,7 @@ func (s *session) queued() queueLengths {
 		state:    s.state.len() + s.snapshot.len(),
 		events:   s.events.len(),
 		finals:   s.finals.waiting.len(),
-		inflight: len(s.finals.inflight),
+		inflight: s.finals.outstanding(),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
 
+	"github.com/tickcast/tickcast/broker/wire"
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/market"
 )
@@ -63,6 +64,10 @@ func (h *hook) OnConnect(cl *mqtt.Client, pk packets.Packet) error {
 		c.setReason("refused: " + code.Reason)
 		_ = h.b.mqtt.SendConnack(cl, code, false, nil)
 		return code
+	}
+	if c.who.publisher {
+		c.publish = func(pk *wire.Packet) bool { return h.b.takePublish(c, pk) }
+		c.pumpAll = h.b.hub.start
 	}
 	return nil
 }
@@ -147,13 +152,7 @@ func (h *hook) OnSessionEstablished(cl *mqtt.Client, _ packets.Packet) {
 // OnPacketRead sees each packet before mochi acts on it.
 func (h *hook) OnPacketRead(cl *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
 	c := connOf(cl)
-	requests := 1 + len(pk.Filters)
-	if pk.FixedHeader.Type == packets.Puback {
-		if s := c.session.Load(); s != nil && s.ack(c, pk.PacketID) { // mochi passes over acknowledgements that it does not know
-			requests = 0
-		}
-	}
-	if requests > 0 && !h.b.charge(c, requests) {
+	if !h.b.charge(c, 1+len(pk.Filters)) { // acknowledgements of our messages do not come here
 		return pk, packets.ErrRejectPacket
 	}
 	switch pk.FixedHeader.Type {
@@ -223,6 +222,7 @@ func (h *hook) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, er
 	class, byArrival, _ := h.b.classify(pk.TopicName)
 	if byArrival {
 		h.b.hub.arrive(&Message{Topic: pk.TopicName, Class: class, Payload: pk.Payload})
+		h.b.hub.start()
 		return pk, errIgnore
 	}
 	v, err := versionOf(&pk)

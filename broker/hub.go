@@ -217,6 +217,6 @@ func (h *hub) kill(s *session) {
 	h.stats.subscriptions.Add(-int64(len(subs)))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.subs, s.finals.inflight, s.finals.sent = subscriptions{}, nil, 0
-	s.finals.waiting.reset()
+	s.subs = subscriptions{}
+	s.finals.reset()
 }

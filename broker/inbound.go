@@ -2,8 +2,11 @@ package broker
 
 import (
 	"errors"
+	"time"
 
 	"github.com/tickcast/tickcast/broker/wire"
+	"github.com/tickcast/tickcast/catalog"
+	"github.com/tickcast/tickcast/market"
 )
 
 // maxConnectBytes bounds the first packet of a connection, from whoever it may be. A token in the password needs some KiB.
@@ -15,18 +18,86 @@ func wireLimits(cfg *Config) wire.Limits {
 }
 
 // Read gives mochi whole packets that are valid, and the end of the connection at the first that is not: its decoder panics at some, and lets others through
-// that a server must refuse.
+// that a server must refuse. What the hub's data path is about, mochi does not see.
 func (c *conn) Read(p []byte) (int, error) {
 	for len(c.unread) == 0 {
 		pk, err := c.in.Next()
 		if err != nil {
+			c.caughtUp()
 			return 0, c.invalid(err)
+		}
+		if c.takes(&pk) {
+			c.behind = true
+			continue
 		}
 		c.unread = pk.Raw
 	}
 	n := copy(p, c.unread)
 	c.unread = c.unread[n:]
 	return n, nil
+}
+
+// takes says whether a packet was for the hub: an acknowledgement of one of its messages, or a publisher's message that needs no answer.
+func (c *conn) takes(pk *wire.Packet) bool {
+	switch pk.Type {
+	case wire.Puback:
+		s := c.session.Load()
+		return s != nil && s.ack(c, pk.ID())
+	case wire.Publish:
+		return pk.QoS() == 0 && c.publish != nil && c.publish(pk)
+	}
+	return false
+}
+
+// caughtUp has the effects of what was taken: one wake-up for all packets that arrived together.
+func (c *conn) caughtUp() {
+	if !c.behind {
+		return
+	}
+	c.behind = false
+	if c.publish != nil {
+		c.pumpAll()
+	}
+	c.kick()
+	if c.patience > 0 { // mochi, which did not see them, counts from the last packet that it saw
+		_ = c.setReadDeadline(time.Now().Add(c.patience))
+	}
+}
+
+// inflow is what the packets of a connection are read from.
+type inflow conn
+
+// Read implements io.Reader. It is called when all that has arrived before was dealt with.
+func (f *inflow) Read(p []byte) (int, error) {
+	c := (*conn)(f)
+	c.caughtUp()
+	return c.Conn.Read(p)
+}
+
+// takePublish takes a publisher's message straight into the hub; false: it is not that simple, mochi and its hooks decide.
+func (b *Broker) takePublish(c *conn, pk *wire.Packet) bool {
+	p := c.in.Publication(pk)
+	topic := string(p.Topic)
+	class, byArrival, known := b.classify(topic)
+	if !known || topic == catalog.BridgeTopic || p.HasAlias() {
+		return false
+	}
+	m := Message{Topic: topic, Class: class, Payload: p.Payload}
+	if byArrival {
+		b.hub.arrive(&m)
+		return true
+	}
+	text, ok := p.User(catalog.VersionName)
+	if !ok {
+		return false
+	}
+	v, err := market.ParseVersionHex(string(text))
+	if err != nil {
+		return false
+	}
+	m.Version = v
+	b.hub.publish(&m)
+	return true
 }
 
 // invalid answers a packet that broke a rule and ends the connection; any other error is returned as it is.

@@ -4,12 +4,17 @@ import (
 	"net"
 	"syscall"
 	"unsafe"
+
+	"github.com/pires/go-proxyproto"
 )
 
 // rawSocket returns the way to the descriptor of a TCP connection that nothing is laid over; nil for any other.
 func rawSocket(c net.Conn) syscall.RawConn {
 	if s, ok := c.(*socket); ok {
 		c = s.Conn
+	}
+	if p, ok := c.(*proxyproto.Conn); ok { // it is between us and what arrives only
+		c = p.Raw()
 	}
 	tcp, ok := c.(*net.TCPConn)
 	if !ok {

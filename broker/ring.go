@@ -16,8 +16,8 @@ func (r *ring[T]) push(v T) {
 		copy(grown[k:], r.buf[:r.head])
 		r.buf, r.head = grown, 0
 	}
-	r.buf[(r.head+r.n)%len(r.buf)] = v
 	r.n++
+	*r.at(r.n - 1) = v
 }
 
 // pop removes the oldest value; the queue must not be empty. A queue that has become empty gives large memory back.
@@ -25,7 +25,9 @@ func (r *ring[T]) pop() T {
 	var zero T
 	v := r.buf[r.head]
 	r.buf[r.head] = zero
-	r.head = (r.head + 1) % len(r.buf)
+	if r.head++; r.head == len(r.buf) {
+		r.head = 0
+	}
 	r.n--
 	if r.n == 0 && len(r.buf) > 1024 {
 		r.buf, r.head = nil, 0
@@ -36,11 +38,19 @@ func (r *ring[T]) pop() T {
 // first returns the oldest value; the queue must not be empty.
 func (r *ring[T]) first() *T { return &r.buf[r.head] }
 
+// at returns the i-th value, 0 is the oldest.
+func (r *ring[T]) at(i int) *T {
+	if i += r.head; i >= len(r.buf) {
+		i -= len(r.buf)
+	}
+	return &r.buf[i]
+}
+
 // all yields the values from the oldest on.
 func (r *ring[T]) all() func(yield func(*T) bool) {
 	return func(yield func(*T) bool) {
 		for i := range r.n {
-			if !yield(&r.buf[(r.head+i)%len(r.buf)]) {
+			if !yield(r.at(i)) {
 				return
 			}
 		}

@@ -171,15 +171,11 @@ func (s *session) setHold(c *conn, hold bool) {
 	}
 }
 
-// ack takes a PUBACK; false if nothing of that id was sent.
+// ack takes a PUBACK; false if it is for none of our messages. What it makes room for is sent when all that arrived together was read: conn.caughtUp.
 func (s *session) ack(c *conn, id uint16) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.conn != c || !s.finals.ack(id) {
-		return false
-	}
-	c.kick()
-	return true
+	return s.conn == c && s.finals.ack(id)
 }
 
 // idle says whether nothing waits that could be sent now.

@@ -270,7 +270,7 @@ func connectionMemory(b *Broker, id string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	const placed, queued = int(unsafe.Sizeof(place{})), int(unsafe.Sizeof(delivery{}))
-	n := queued * (len(s.finals.waiting.buf) + len(s.finals.inflight) + len(s.events.buf))
+	n := queued * (len(s.finals.waiting.buf) + len(s.finals.inflight.buf) + len(s.events.buf))
 	for _, d := range []*dirtySet{&s.state, &s.snapshot} {
 		n += placed*len(d.line.buf) + 8*(len(d.in)+len(d.retain))
 	}

@@ -108,5 +108,10 @@ func (w *webSocketConn) answerWith(send func(frame []byte)) {
 // SetDeadline implements net.Conn.
 func (w *webSocketConn) SetDeadline(t time.Time) error { return w.SetReadDeadline(t) }
 
-// Write implements net.Conn; batches go to the socket below.
-func (w *webSocketConn) Write([]byte) (int, error) { return 0, errors.ErrUnsupported }
+// Write implements net.Conn, for the client's side: what a conn sends goes to the socket below.
+func (w *webSocketConn) Write(p []byte) (int, error) {
+	if err := w.WriteMessage(websocket.BinaryMessage, p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}

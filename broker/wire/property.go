@@ -37,6 +37,7 @@ const (
 	propAuthMethod     = 0x15
 	propAuthData       = 0x16
 	propTopicAlias     = 0x23
+	propUser           = 0x26
 )
 
 // properties lists those that a client may send, and where. A Subscription Identifier in PUBLISH is the server's alone [MQTT-3.3.4-6], and so is a Server
@@ -61,7 +62,7 @@ var properties = [...]struct {
 	0x21:               {nonZero16, inConnect},       // Receive Maximum
 	0x22:               {number16, inConnect},        // Topic Alias Maximum
 	propTopicAlias:     {number16, inPublish},
-	0x26:               {pair, everywhere},     // User Property
+	propUser:           {pair, everywhere},     // User Property
 	0x27:               {nonZero32, inConnect}, // Maximum Packet Size
 }
 
