@@ -1,79 +1,25 @@
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
-import type { Browser, Page, WebSocketRoute } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { serveBuilt } from '../test/serve-built.ts'
-import { SCREENS, launch, visit, type Visit } from './visit.ts'
+import type { Page, WebSocketRoute } from 'playwright-core'
+import { describe, expect, it } from 'vitest'
+import { Browsing, given, healthy, moves, period, shoot, shots } from './setup.ts'
+import { SCREENS } from './visit.ts'
 
-/** A running Tickcast; without it the built page over the fake market. */
-const given = process.env.TICKCAST_URL
-const shots = process.env.TICKCAST_SHOTS
-
-let browser: Browser
-let url: string
-let close = async () => {}
-
-beforeAll(async () => {
-  if (shots) mkdirSync(shots, { recursive: true })
-  browser = await launch()
-  if (given) {
-    url = given
-    return
-  }
-  const served = await serveBuilt(1)
-  url = served.url
-  close = served.close
-})
-
-const visits: Visit[] = []
-
-async function open(...args: Parameters<typeof visit>): Promise<Visit> {
-  const v = await visit(...args)
-  visits.push(v)
-  return v
-}
-
-afterEach(async () => {
-  for (const v of visits.splice(0).reverse()) await v.close()
-})
-
-afterAll(async () => {
-  await browser?.close()
-  await close()
-})
-
-async function shoot(v: Visit, name: string): Promise<void> {
-  if (shots) await v.page.screenshot({ path: join(shots, `${name}.png`) })
-}
-
-/** The price must change this often. */
-async function moves(v: Visit, times: number): Promise<void> {
-  for (let i = 0, last = await v.until('#last-price', /\d/); i < times; i++) {
-    const before = last
-    last = await v.until('#last-price', (text) => text !== before, 30_000)
-  }
-}
-
-async function healthy(v: Visit): Promise<void> {
-  expect(v.problems).toEqual([])
-  expect(await v.shifts()).toEqual([])
-  const wide = await v.page.evaluate(() => document.documentElement.scrollWidth > innerWidth || document.documentElement.scrollHeight > innerHeight)
-  expect(wide, 'the page scrolls').toBe(false)
-}
+const b = new Browsing()
 
 describe('a newcomer', () => {
-  it('sees candles move at once, with source, state and latency', async () => {
-    const v = await open(browser, url, { ...SCREENS.desktop, colorScheme: 'dark' })
+  it('sees candles, book and trades move at once, with source, state and latency', async () => {
+    const v = await b.open({ ...SCREENS.desktop, colorScheme: 'dark' })
     await v.until('#connection-text', /^Connected$/)
     await moves(v, 3)
-    expect(await v.page.locator('[role=radio][aria-checked=true]').textContent()).toBe('1s')
-    const first = await v.until('.legend-time', /UTC/)
-    await v.until('.legend-time', (text) => text !== first)
+    expect(await period(v)).toBe('1m')
     await v.until('#feed', /In sync/)
+    await v.until('#book-state', /In sync/)
     await v.until('#clock', /Live/)
     await v.until('#latency', /p50 .* p99|recorded/)
-    expect(await v.page.locator('#alert').isVisible()).toBe(false)
-    expect(await v.page.locator('.attribution').isVisible()).toBe(true)
+    for (const moving of ['#bids .size', '#asks .size', '#prints .price', '#day-volume']) {
+      const first = await v.until(moving, /\d/)
+      await v.until(moving, (text) => text !== first, 30_000)
+    }
+    expect(await v.page.locator('#alert, #empty, #book-note, #tape-note').locator('visible=true').count()).toBe(0)
     expect(await v.text('.attribution')).toContain('TradingView')
     const app = await v.page.evaluate(async () => (await fetch('/app.json')).json())
     expect(await v.page.locator('#simulated').isVisible()).toBe(app.contracts[0].simulated)
@@ -83,49 +29,72 @@ describe('a newcomer', () => {
     await healthy(v)
   })
 
-  it('can do everything with the keyboard', async () => {
-    const v = await open(browser, url, SCREENS.desktop)
-    await moves(v, 1)
-    const rows = await v.page.locator('[role=option]').count()
-    await v.page.locator('#markets').focus()
-    if (rows > 1) {
-      const before = await v.text('#pair')
-      await v.page.keyboard.press('ArrowDown')
-      await v.until('#pair', (text) => text !== before && text.includes('/'))
-      await v.page.keyboard.press('Home')
-      await v.until('#pair', (text) => text === before)
-      await v.page.keyboard.press('End')
-      await v.until('#pair', (text) => text !== before)
-      await v.page.keyboard.press('ArrowDown') // round to the first
-      await v.until('#pair', (text) => text === before)
+  it('reads prices and sizes at the scale of tick, step and resolution, best prices next to the spread', async () => {
+    const v = await b.open(SCREENS.desktop)
+    await v.until('#bids .price', /\d/)
+    const { contracts } = await v.page.evaluate(async () => (await fetch('/app.json')).json())
+    const scale = (text: string) => text.split('.')[1]?.length ?? 0
+    const { tick, step, books } = contracts[0]
+    for (const resolution of books) {
+      await v.page.locator(`#resolutions button[value="${resolution}"]`).click()
+      await v.until('#bids .price', (text) => text !== '' && scale(text) === scale(resolution))
+      const side = (name: string) => v.page.locator(`#${name} .price`).allTextContents()
+      const [bids, asks] = (await Promise.all([side('bids'), side('asks')])).map((texts) => texts.filter(Boolean).map((text) => Number(text.replaceAll(',', ''))))
+      expect(bids).toEqual([...bids!].sort((x, y) => y - x))
+      expect(asks).toEqual([...asks!].sort((x, y) => x - y))
+      expect(new Set([...await side('bids'), ...await side('asks')].filter(Boolean).map(scale))).toEqual(new Set([scale(resolution)]))
     }
-    expect(await v.page.locator('[role=option][aria-selected=true]').count()).toBe(1)
-    const checked = () => v.page.locator('[role=radio][aria-checked=true]')
-    await v.page.keyboard.press('2')
-    expect(await checked().textContent()).toBe('1m')
-    await checked().focus()
-    await v.page.keyboard.press('ArrowRight')
-    expect(await v.page.evaluate(() => document.activeElement?.textContent)).toBe(await checked().textContent())
-    expect(await checked().textContent()).not.toBe('1m')
-    await v.page.keyboard.press('End')
-    await v.page.keyboard.press('ArrowRight')
-    expect(await checked().textContent()).toBe('1s')
-    await moves(v, 1)
+    const prints = async (cell: string) => new Set((await v.page.locator(`#prints .${cell}`).allTextContents()).filter(Boolean).map(scale))
+    expect(await prints('price')).toEqual(new Set([scale(tick)]))
+    expect(await prints('size')).toEqual(new Set([scale(step)]))
     await healthy(v)
   })
 
-  it('finds contract, period and theme again', async () => {
-    const v = await open(browser, url, { ...SCREENS.desktop, colorScheme: 'light' })
+  it('sees the last price in the title, and where it went in the icon', async () => {
+    const v = await b.open(SCREENS.desktop)
+    await moves(v, 2)
+    await v.page.waitForFunction(() => /^\d[\d,.]* \S+ · Tickcast$/.test(document.title))
+    const icons = new Set<string>()
+    for (let i = 0; i < 100 && icons.size < 2; i++) {
+      icons.add(await v.page.evaluate(() => (document.querySelector('link[rel=icon]') as HTMLLinkElement).href))
+      await v.page.waitForTimeout(200)
+    }
+    expect([...icons].every((icon) => icon.startsWith('data:image/svg+xml,') || icon.endsWith('/favicon.svg'))).toBe(true)
+    expect(icons.size).toBe(2)
+    await healthy(v)
+  })
+
+  it('reads local times, or UTC', async () => {
+    const v = await b.open({ ...SCREENS.desktop, timezoneId: 'Asia/Kathmandu' })
+    const print = await v.until('#prints .time', /\d\d:\d\d:\d\d/)
+    expect(await v.text('#zone')).toBe('UTC+5:45')
+    await v.page.locator('#hold').click()
+    const held = await v.text('#prints .time')
+    await v.page.locator('#zone').click()
+    const utc = await v.until('#prints .time', (text) => text !== held)
+    const minutes = (text: string) => Number(text.slice(0, 2)) * 60 + Number(text.slice(3, 5))
+    expect((minutes(held) - minutes(utc) + 1440) % 1440).toBe(345)
+    expect(print).not.toBe('')
+    expect(await v.text('#hold')).toMatch(/Held/)
+    await v.page.reload()
+    await v.until('#zone', /^UTC$/)
+    await healthy(v)
+  })
+
+  it('finds contract, period, resolution and theme again', async () => {
+    const v = await b.open({ ...SCREENS.desktop, colorScheme: 'light' })
     await moves(v, 1)
     expect(await v.page.locator('html').getAttribute('data-theme')).toBe('light')
     await v.page.locator('#theme').click()
     await v.page.locator('[role=option]').last().click()
-    await v.page.locator('[role=radio]', { hasText: /^1m$/ }).click()
-    const pair = await v.text('#pair')
+    await v.page.locator('#periods button[value="1h"]').click()
+    await v.page.locator('#resolutions button').last().click()
+    const kept = async () => [await v.text('#pair'), await period(v), await v.text('#resolutions [aria-checked=true]'), await v.page.locator('html').getAttribute('data-theme')]
+    const before = await kept()
+    expect(before.slice(1)).toEqual(['1h', expect.any(String), 'dark'])
     await v.page.reload()
-    await v.until('#pair', (text) => text === pair)
-    expect(await v.page.locator('html').getAttribute('data-theme')).toBe('dark')
-    expect(await v.page.locator('[role=radio][aria-checked=true]').textContent()).toBe('1m')
+    await v.until('#pair', (text) => text === before[0])
+    expect(await kept()).toEqual(before)
     await healthy(v)
   })
 })
@@ -134,7 +103,7 @@ describe('a slow network', () => {
   for (const [screen, options] of Object.entries(SCREENS)) {
     it(`moves nothing when the script, and then the settings, come at last: ${screen}`, async () => {
       const late = async (page: Page) => {
-        for (const part of ['**/assets/*.js', '**/app.json']) {
+        for (const part of ['**/assets/*.js', '**/app.json', '**/api/**']) {
           await page.route(part, async (route) => {
             await page.waitForTimeout(500)
             await route.continue()
@@ -143,35 +112,29 @@ describe('a slow network', () => {
         const cdp = await page.context().newCDPSession(page)
         await cdp.send('Emulation.setCPUThrottlingRate', { rate: 6 })
       }
-      const v = await open(browser, url, options, late)
+      const v = await b.open(options, late)
       await moves(v, 3)
       await healthy(v)
     })
   }
 })
 
-describe('what accumulated', () => {
-  it('is there again after a look at another contract and period', async () => {
-    const v = await open(browser, url, SCREENS.desktop)
+describe('trouble', () => {
+  it('without history the chart begins now, and says so', async () => {
+    const v = await b.open(SCREENS.desktop, async (page) => {
+      await page.route('**/api/**', (route) => route.fulfill({ status: 503 }))
+    }, /503|api\/v3/)
     await moves(v, 2)
-    const first = await v.until('.legend-time', /\d\d:\d\d:\d\d/)
-    await v.until('.legend-time', (text) => text !== first)
-    if ((await v.page.locator('[role=option]').count()) > 1) await v.page.locator('[role=option]').last().click()
-    await v.page.keyboard.press('2')
-    await v.page.locator('[role=option]').first().click()
-    await v.page.keyboard.press('1')
-    await moves(v, 1)
-    expect(await v.page.locator('#empty').isVisible()).toBe(false)
+    await v.until('#empty', /does not answer/)
+    await v.until('#prints .price', /\d/)
     await healthy(v)
   })
-})
 
-describe('trouble', () => {
   it('silence shows as stale, a cut as lost connection, and both pass', async () => {
     let silent = false
     let refuse = false
     let current: WebSocketRoute | undefined
-    const v = await open(browser, url, { ...SCREENS.desktop, colorScheme: 'dark' }, async (page) => {
+    const v = await b.open({ ...SCREENS.desktop, colorScheme: 'dark' }, async (page) => {
       await page.routeWebSocket(/./, (ws) => {
         if (refuse) return void ws.close({ code: 1013 })
         current = ws
@@ -188,6 +151,7 @@ describe('trouble', () => {
     await v.until('#alert', /not current/, 8_000)
     await v.until('#clock', /^Stale \d+ s$/)
     expect(await v.page.locator('[role=option][data-state=stale]').count()).toBeGreaterThan(0)
+    expect(await v.page.locator('#book, #tape').evaluateAll((panels) => panels.map((p) => (p as HTMLElement).dataset.state))).toEqual(['stale', 'stale'])
     await shoot(v, 'stale-desktop-dark')
     silent = false
     await v.until('#clock', /Live/)
@@ -197,6 +161,7 @@ describe('trouble', () => {
     await current?.close({ code: 1012 })
     await v.until('#alert', /Connection lost/)
     await v.until('#connection-text', /Offline|Connecting/)
+    await v.page.waitForFunction(() => document.title.startsWith('⚠'))
     await shoot(v, 'offline-desktop-dark')
     refuse = false
     await v.until('#connection-text', /^Connected$/, 30_000)
@@ -206,44 +171,21 @@ describe('trouble', () => {
   })
 })
 
-describe.skipIf(given)('a hundred updates a second', () => {
-  it('cost one draw per frame and little of one core', async () => {
-    const busy = await serveBuilt(8) // about 100 trades a second on the selected contract, 280 in all
-    visits.push({ close: () => busy.close() } as Visit)
-    const v = await open(browser, busy.url, SCREENS.desktop)
-    await moves(v, 3)
-    const cdp = await v.page.context().newCDPSession(v.page)
-    await cdp.send('Performance.enable')
-    const read = async () => {
-      const { metrics } = await cdp.send('Performance.getMetrics')
-      return Object.fromEntries(metrics.map(({ name, value }) => [name, value]))
-    }
-    const before = await read()
-    await v.page.waitForTimeout(5_000)
-    const after = await read()
-    const share = (name: string) => ((after[name]! - before[name]!) / (after.Timestamp! - before.Timestamp!)) * 100
-    console.log(`main thread: ${share('TaskDuration').toFixed(1)} %, scripts ${share('ScriptDuration').toFixed(1)} %, layout ${share('LayoutDuration').toFixed(1)} %`)
-    // Painting is left out: it is done in software here.
-    expect(share('ScriptDuration') + share('LayoutDuration')).toBeLessThan(50)
-    await healthy(v)
-  })
-})
-
 describe('every screen', () => {
   for (const [screen, options] of Object.entries(SCREENS)) {
     for (const colorScheme of ['dark', 'light'] as const) {
-      it(`${screen}, ${colorScheme}`, async () => {
-        const v = await open(browser, url, { ...options, colorScheme })
+      it.skipIf(!shots && given)(`${screen}, ${colorScheme}`, async () => {
+        const v = await b.open({ ...options, colorScheme })
         await moves(v, 3)
         await v.until('#latency', /p50|recorded/)
-        await v.page.locator('[role=radio]', { hasText: /^1d$/ }).click()
-        await v.until('#empty', /chart begins/)
-        if (shots) await v.page.waitForTimeout(Number(process.env.TICKCAST_SHOT_AFTER_MS ?? 12_000))
         await healthy(v) // before the pictures: taking one resizes the page of a phone
-        await shoot(v, `${screen}-${colorScheme}-1d`)
-        await v.page.locator('[role=radio]', { hasText: /^1s$/ }).click()
         await shoot(v, `${screen}-${colorScheme}`)
-          })
+        for (const pane of screen === 'phone' ? ['book', 'tape'] : []) {
+          await v.page.locator(`#tab-${pane}`).click()
+          await v.until(`#${pane} .side .price`, /\d/)
+          await shoot(v, `${screen}-${colorScheme}-${pane}`)
+        }
+      })
     }
   }
 })

@@ -1,12 +1,13 @@
 import {
-  CandlestickSeries, ColorType, CrosshairMode, HistogramSeries, createChart,
+  CandlestickSeries, ColorType, CrosshairMode, HistogramSeries, TickMarkType, createChart,
   type CandlestickData, type HistogramData, type IChartApi, type ISeriesApi, type MouseEventParams,
-  type UTCTimestamp, type WhitespaceData,
+  type Time, type UTCTimestamp, type WhitespaceData,
 } from 'lightweight-charts'
 import type { Period } from '@tickcast/client'
 import type { Bar, Bars } from './bars.ts'
 import { price } from './format.ts'
-import { missing } from './gaps.ts'
+import { isDays, missing } from './gaps.ts'
+import type { Clock } from './zone.ts'
 
 interface Colours {
   text: string
@@ -19,8 +20,26 @@ interface Colours {
   downVolume: string
 }
 
+/** With fewer bars than this left of the screen older ones are asked for. */
+const NEAR_LEFT = 40
+/** So many bars a key scrolls, and by this much it zooms. */
+const SCROLL_BARS = 10
+const ZOOM = 1.25
+
+export interface ChartEvents {
+  /** The bar under the crosshair changed, or whether the newest bar is in sight. */
+  onChange(): void
+  /** The reader has come near the oldest bar. */
+  onLeft(): void
+}
+
 /** A figure of the axis font at 11 px, generously. */
 const AXIS_DIGIT_PX = 6.6
+
+/** Bars of room right of the newest one. */
+const RIGHT_OFFSET = 4
+
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
 const seconds = (ms: number) => (ms / 1000) as UTCTimestamp
 
@@ -39,8 +58,12 @@ export class CandleChart {
   private follows = true
   /** The bar under the crosshair, by open time in ms. */
   hovered: number | undefined
+  /** The newest bar is in sight. */
+  atNewest = true
+  private readonly clock: Clock
 
-  constructor(element: HTMLElement, onHover: () => void) {
+  constructor(element: HTMLElement, clock: Clock, { onChange, onLeft }: ChartEvents) {
+    this.clock = clock
     this.chart = createChart(element, {
       autoSize: true,
       layout: {
@@ -51,7 +74,7 @@ export class CandleChart {
         attributionLogo: false,
       },
       rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.12, bottom: 0.22 } },
-      timeScale: { borderVisible: false, timeVisible: true, rightOffset: 4, barSpacing: 9, minBarSpacing: 1.5, minimumHeight: 28 },
+      timeScale: { borderVisible: false, timeVisible: true, rightOffset: RIGHT_OFFSET, barSpacing: 9, minBarSpacing: 1.5, minimumHeight: 28 },
       crosshair: { mode: CrosshairMode.Normal },
       handleScroll: { vertTouchDrag: false },
     })
@@ -64,8 +87,18 @@ export class CandleChart {
       const at = typeof event.time === 'number' && event.point ? event.time * 1000 : undefined
       if (at === this.hovered) return
       this.hovered = at
-      onHover()
+      onChange()
     })
+    this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
+      if (!range) return
+      if (range.from < NEAR_LEFT) onLeft()
+      const atNewest = this.chart.timeScale().scrollPosition() > -1
+      if (atNewest === this.atNewest) return
+      this.atNewest = atNewest
+      onChange()
+    })
+    element.addEventListener('keydown', (event) => this.press(event))
+    this.retime()
     this.paint()
   }
 
@@ -81,9 +114,50 @@ export class CandleChart {
       formatter: (value: number) => price(value, decimals),
     }
     this.candles.applyOptions({ priceFormat })
-    this.chart.timeScale().applyOptions({ secondsVisible: period === '1s' })
+    this.retime()
     // Room for six integer digits and two separators, so that the axis keeps its width while prices move.
     this.candles.priceScale().applyOptions({ autoScale: true, minimumWidth: Math.ceil((decimals + 8) * AXIS_DIGIT_PX) + 20 })
+  }
+
+  /** Prints times anew: the zone, or the period, changed. */
+  retime(): void {
+    const days = isDays(this.period)
+    const seconds = this.period === '1s'
+    this.chart.applyOptions({
+      localization: { timeFormatter: (time: Time) => `${this.clock.stamp(Number(time) * 1000, days).slice(0, seconds || days ? undefined : -3)}` },
+      timeScale: {
+        secondsVisible: seconds,
+        tickMarkFormatter: (time: Time, mark: TickMarkType) => {
+          const ms = Number(time) * 1000
+          if (mark === TickMarkType.Year) return new Date(ms).toISOString().slice(0, 4)
+          if (mark === TickMarkType.Month) return days ? MONTHS[new Date(ms).getUTCMonth()] as string : this.clock.day(ms)
+          if (mark === TickMarkType.DayOfMonth) return days ? String(new Date(ms).getUTCDate()) : this.clock.day(ms)
+          return mark === TickMarkType.TimeWithSeconds ? this.clock.time(ms) : this.clock.minute(ms)
+        },
+      },
+    })
+  }
+
+  /** Brings the newest bar back into sight. */
+  toNewest(): void {
+    this.chart.timeScale().scrollToPosition(RIGHT_OFFSET, false)
+  }
+
+  private press(event: KeyboardEvent): void {
+    if (event.altKey || event.ctrlKey || event.metaKey) return
+    const scale = this.chart.timeScale()
+    const range = scale.getVisibleLogicalRange()
+    if (!range) return
+    const zoom = (by: number) => scale.setVisibleLogicalRange({ from: range.to - (range.to - range.from) * by, to: range.to })
+    switch (event.key) {
+      case 'ArrowLeft': scale.scrollToPosition(scale.scrollPosition() - SCROLL_BARS, false); break
+      case 'ArrowRight': scale.scrollToPosition(Math.min(RIGHT_OFFSET, scale.scrollPosition() + SCROLL_BARS), false); break
+      case 'End': this.toNewest(); break
+      case '+': case '=': zoom(1 / ZOOM); break
+      case '-': zoom(ZOOM); break
+      default: return
+    }
+    event.preventDefault()
   }
 
   /** Takes the theme's colours from the style sheet's variables. */

@@ -27,19 +27,40 @@ export function compact(value: number): string {
   return figures(value)
 }
 
+/** A sum of quantities at the step's decimals; a large one in figures. */
+export function amount(value: number, decimals: number): string {
+  return value >= 1e6 ? compact(value) : grouped(value.toFixed(decimals))
+}
+
 function figures(value: number): string {
   if (value >= 100) return value.toFixed(1)
   if (value >= 10) return value.toFixed(2)
   return value >= 1 ? value.toFixed(3) : value.toFixed(4)
 }
 
-/** A change against `from` with its sign: +1.24%, −0.03% (a true minus, as wide as the plus). */
-export function percent(from: number, to: number): string {
-  if (from === 0) return '–'
-  const value = ((to - from) / from) * 100
+/** A percentage with its sign: +1.24%, −0.03% (a true minus, as wide as the plus). */
+export function signedPercent(value: number): string {
   const text = Math.abs(value).toFixed(2)
   if (text === '0.00') return '0.00%'
   return `${value > 0 ? '+' : '−'}${text}%`
+}
+
+/** A decimal text with its sign, grouped: +1,762.38, −0.4. */
+export function signedText(text: string): string {
+  if (/^-?0*\.?0*$/.test(text)) return grouped(text.replace('-', ''))
+  return text.startsWith('-') ? `−${grouped(text.slice(1))}` : `+${grouped(text)}`
+}
+
+/** A small share: 0.012%, below 0.001%. */
+export function percentOf(value: number): string {
+  return value > 0 && value < 0.001 ? '<0.001%' : `${value.toFixed(3)}%`
+}
+
+/** A decimal text cut to so many decimals: of a price bucket, or of a price over REST, the rest are zeros. */
+export function atScale(text: string, decimals: number): string {
+  const dot = text.indexOf('.')
+  if (dot < 0) return text
+  return decimals === 0 ? text.slice(0, dot) : text.slice(0, dot + 1 + decimals)
 }
 
 /** The sign that a printed change shows: what rounds to zero is neither up nor down. */
@@ -62,15 +83,4 @@ export function duration(ms: number): string {
   if (minutes < 90) return `${minutes} min`
   const hours = Math.floor(minutes / 60)
   return hours < 48 ? `${hours} h` : `${Math.floor(hours / 24)} d`
-}
-
-/** 2026-11-24 00:15 UTC */
-export function minuteStamp(ms: number): string {
-  const iso = new Date(ms).toISOString()
-  return `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`
-}
-
-/** 2026-11-24 00:15:07 UTC */
-export function stamp(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC`
 }

@@ -8,6 +8,11 @@ export function lengthMs(period: Period): number | undefined {
   return unit === undefined ? undefined : unit * Number(period.slice(0, -1))
 }
 
+/** Days, weeks and months are UTC's, in whatever zone times are printed. */
+export function isDays(period: Period): boolean {
+  return /[dwM]$/.test(period)
+}
+
 /** A hole of more bars than this is drawn as this many. */
 export const MAX_HOLE = 60
 

@@ -1,36 +1,43 @@
 import type { Bar } from './bars.ts'
+import type { Contract } from './contract.ts'
 import { byId, make, setData, setHidden, setText } from './dom.ts'
-import { compact, grouped, percent, price, signOf, stamp } from './format.ts'
-import type { Contract } from './market.ts'
+import { compact, grouped, price, signOf, signedPercent, signedText } from './format.ts'
+import type { Clock } from './zone.ts'
 
-/** The selected contract's name, price, source and day. */
+/** The selected contract's name, price, source and last 24 hours. */
 export class Headline {
   private readonly pair = byId('pair')
   private readonly source = byId('source')
   private readonly simulated = byId('simulated')
   private readonly last = byId('last')
   private readonly lastPrice = byId('last-price')
+  private readonly changes = byId('day-changes')
   private readonly change = byId('day-change')
+  private readonly changeBy = byId('day-change-by')
   private readonly high = byId('day-high')
   private readonly low = byId('day-low')
   private readonly volume = byId('day-volume')
-  private readonly volumeLabel = byId('day-volume-label')
+  private readonly quoteVolume = byId('day-quote-volume')
 
   draw(contract: Contract): void {
-    const { info, last, direction, day, decimals, freshness } = contract
-    setText(this.pair, `${info.base}/${info.quote}`)
+    const { info, last, direction, ticker, freshness } = contract
+    setText(this.pair, contract.name)
     setText(this.source, sourceName(contract.source))
     setHidden(this.simulated, !contract.simulated)
     setText(this.lastPrice, last === undefined ? '–' : grouped(last))
     setData(this.last, 'direction', direction)
     setData(this.last, 'state', freshness.state)
-    const change = day ? percent(day.open, day.close) : '–'
+    // Two names for one flash: a change of the name begins it again.
+    setData(this.last, 'flash', contract.moves === 0 ? 'none' : contract.moves % 2 === 0 ? 'even' : 'odd')
+    const traded = ticker !== undefined && ticker.n > 0
+    const change = ticker ? signedPercent(Number(ticker.P)) : '–'
     setText(this.change, change)
-    setData(this.change, 'sign', signOf(change))
-    setText(this.high, day ? price(day.high, decimals) : '–')
-    setText(this.low, day ? price(day.low, decimals) : '–')
-    setText(this.volumeLabel, `Volume ${info.base}`)
-    setText(this.volume, day ? compact(day.volume) : '–')
+    setText(this.changeBy, ticker ? signedText(ticker.p) : '')
+    setData(this.changes, 'sign', signOf(change))
+    setText(this.high, traded ? grouped(ticker.h) : '–')
+    setText(this.low, traded ? grouped(ticker.l) : '–')
+    setText(this.volume, ticker ? `${compact(Number(ticker.v))} ${info.base}` : '–')
+    setText(this.quoteVolume, ticker ? `${compact(Number(ticker.qv))} ${info.quote}` : '–')
   }
 }
 
@@ -45,8 +52,10 @@ export function sourceName(source: string): string {
 export class Legend {
   private readonly values: HTMLElement[] = []
   private readonly time: HTMLElement
+  private readonly clock: Clock
 
-  constructor() {
+  constructor(clock: Clock) {
+    this.clock = clock
     const root = byId('legend')
     this.time = make('span', 'legend-time')
     const cells = ['O', 'H', 'L', 'C', 'Vol'].map((label) => {
@@ -59,8 +68,9 @@ export class Legend {
     root.replaceChildren(this.time, ...cells)
   }
 
-  draw(bar: Bar | undefined, decimals: number): void {
-    setText(this.time, bar ? stamp(bar.t) : 'UTC')
+  /** `days`: the bars are days or longer, of UTC. */
+  draw(bar: Bar | undefined, decimals: number, days: boolean): void {
+    setText(this.time, bar ? this.clock.stamp(bar.t, days) : '–')
     const texts = bar
       ? [bar.open, bar.high, bar.low, bar.close].map((value) => price(value, decimals)).concat(compact(bar.volume))
       : ['–', '–', '–', '–', '–']

@@ -24,14 +24,21 @@ export const MOST_KLINES = 1_000
 const TIMEOUT_MS = 8_000
 
 export class RestHistory implements History {
+  private readonly base: string
+
+  /** `base` is empty for the page's own server. */
+  constructor(base = '') {
+    this.base = base
+  }
+
   async klines(contract: string, period: Period, limit: number, endMs?: number): Promise<Past[]> {
     const query = new URLSearchParams({ symbol: contract, interval: period, limit: String(limit) })
     if (endMs !== undefined) query.set('endTime', String(endMs))
-    return parseKlines(await get(`/api/v3/klines?${query}`), endMs !== undefined)
+    return parseKlines(await get(`${this.base}/api/v3/klines?${query}`), endMs !== undefined)
   }
 
   async trades(contract: string, limit: number): Promise<PastTrade[]> {
-    return parseTrades(await get(`/api/v3/aggTrades?${new URLSearchParams({ symbol: contract, limit: String(limit) })}`))
+    return parseTrades(await get(`${this.base}/api/v3/aggTrades?${new URLSearchParams({ symbol: contract, limit: String(limit) })}`))
   }
 }
 

@@ -1,6 +1,6 @@
+import type { Contract } from './contract.ts'
 import { byId, make, setData, setText, stepOf } from './dom.ts'
-import { grouped, percent, signOf } from './format.ts'
-import type { Contract } from './market.ts'
+import { grouped, signOf, signedPercent } from './format.ts'
 
 interface Row {
   contract: Contract
@@ -23,13 +23,21 @@ export class MarketList {
     })
     this.element.addEventListener('keydown', (event) => {
       if (event.altKey || event.ctrlKey || event.metaKey) return
-      const at = this.rows.findIndex((row) => row.element.ariaSelected === 'true')
-      const to = stepOf(event.key, at, this.rows.length)
+      const to = stepOf(event.key, this.selected, this.rows.length)
       const row = to === undefined ? undefined : this.rows[to]
       if (!row) return
       event.preventDefault()
       onSelect(row.contract)
     })
+  }
+
+  private get selected(): number {
+    return this.rows.findIndex((row) => row.element.ariaSelected === 'true')
+  }
+
+  /** The contract before (-1) or after (1) the selected one, in a circle. */
+  neighbour(by: 1 | -1): Contract | undefined {
+    return this.rows[(this.selected + by + this.rows.length) % this.rows.length]?.contract
   }
 
   select(contract: Contract): void {
@@ -46,11 +54,11 @@ export class MarketList {
   draw(changed: ReadonlySet<Contract>): void {
     for (const { contract, element, price, change } of this.rows) {
       if (!changed.has(contract)) continue
-      const { last, day, direction, freshness, delisted } = contract
+      const { last, ticker, direction, freshness, delisted } = contract
       setText(price, last === undefined ? '–' : grouped(last))
       setData(element, 'direction', direction)
       setData(element, 'state', delisted ? 'delisted' : freshness.state)
-      const text = delisted ? 'delisted' : freshness.state === 'stale' ? 'stale' : day ? percent(day.open, day.close) : '–'
+      const text = delisted ? 'delisted' : freshness.state === 'stale' ? 'stale' : ticker ? signedPercent(Number(ticker.P)) : '–'
       setText(change, text)
       setData(change, 'sign', signOf(text))
     }
@@ -58,15 +66,15 @@ export class MarketList {
 
   private row(contract: Contract): Row {
     const { id, base, quote } = contract.info
+    const own = id !== base + quote
     const element = make('div', 'market-row')
     element.id = `market-${id}`
     element.role = 'option'
     element.ariaSelected = 'false'
     const name = make('span', 'name')
-    name.append(make('b', '', base), make('i', '', `/${quote}`))
+    name.append(make('b', '', own ? id : base), make('i', '', own ? '' : `/${quote}`))
     const price = make('span', 'price', '–')
     const change = make('span', 'change', '–')
-    // Room for seven integer digits: prices may grow without moving their neighbours.
     element.append(name, price, change)
     return { contract, element, price, change }
   }

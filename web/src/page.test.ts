@@ -2,7 +2,7 @@ import type { Candle } from '@tickcast/client'
 import { describe, expect, it } from 'vitest'
 import { Bars, MAX_BARS } from './bars.ts'
 import { brokerURL, parseConfig } from './config.ts'
-import { compact, decimalsOf, duration, grouped, latency, minuteStamp, percent, price, signOf, stamp } from './format.ts'
+import { amount, atScale, compact, decimalsOf, duration, grouped, latency, percentOf, price, signOf, signedPercent, signedText } from './format.ts'
 import { MAX_HOLE, missing } from './gaps.ts'
 import { LatencyWindow } from './latency.ts'
 import { periodName, periodOfKey } from './periods.ts'
@@ -90,11 +90,14 @@ describe('text', () => {
     [grouped('97412.55'), '97,412.55'], [grouped('0.00123456'), '0.00123456'], [grouped('1234567'), '1,234,567'], [grouped('-1000.5'), '-1,000.5'],
     [price(97412.5, 2), '97,412.50'], [price(0.035, 5), '0.03500'],
     [compact(0), '0'], [compact(0.04213), '0.0421'], [compact(12.468), '12.47'], [compact(1234.5), '1.234K'], [compact(48_200_000), '48.20M'],
-    [percent(100, 101.237), '+1.24%'], [percent(100, 99.97), '−0.03%'], [percent(100, 100.001), '0.00%'], [percent(0, 1), '–'],
+    [signedPercent(1.237), '+1.24%'], [signedPercent(-0.03), '−0.03%'], [signedPercent(-0.001), '0.00%'],
+    [signedText('1762.38'), '+1,762.38'], [signedText('-0.40'), '−0.40'], [signedText('-0.00'), '0.00'],
+    [percentOf(0.0004), '<0.001%'], [percentOf(0.0123), '0.012%'], [percentOf(0), '0.000%'],
+    [atScale('91370.00', 0), '91370'], [atScale('64762.30000000', 1), '64762.3'], [atScale('12', 2), '12'],
+    [amount(0.16041, 5), '0.16041'], [amount(12345.6, 1), '12,345.6'], [amount(2_500_000, 0), '2.500M'],
     [signOf('+1%'), 'up'], [signOf('−1%'), 'down'], [signOf('0.00%'), 'none'],
     [latency(12.4), '12 ms'], [latency(1240), '1.24 s'], [latency(-35), '−35 ms'], [latency(61_000), '61.0 s'],
     [duration(4_900), '4 s'], [duration(180_000), '3 min'], [duration(7_200_000), '2 h'], [duration(5 * 86_400_000), '5 d'],
-    [minuteStamp(1_763_900_012_345), '2025-11-23 12:13 UTC'], [stamp(1_763_900_012_345), '2025-11-23 12:13:32 UTC'],
     [periodName('15m'), '15 minutes'], [periodName('1M'), '1 month'],
     [periodOfKey('1'), '1s'], [periodOfKey('0'), '6h'], [periodOfKey('a'), undefined],
   ])('%j', (got, wanted) => expect(got).toEqual(wanted))

@@ -51,11 +51,6 @@ export class PeriodBar {
       onSelect(period)
       this.buttons.get(period)?.focus()
     })
-    document.addEventListener('keydown', (event) => {
-      if (event.altKey || event.ctrlKey || event.metaKey || event.repeat) return
-      const period = periodOfKey(event.key)
-      if (period && this.available.includes(period)) onSelect(period)
-    })
   }
 
   /** A contract may leave periods out. */

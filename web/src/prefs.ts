@@ -1,7 +1,7 @@
 /** What is remembered between visits. A browser that refuses storage gets the defaults. */
 const PREFIX = 'tickcast.'
 
-type Key = 'contract' | 'period' | 'theme' | `book.${string}`
+type Key = 'contract' | 'period' | 'theme' | 'zone' | 'keys' | 'pane' | `book.${string}`
 
 export function recall(key: Key): string | undefined {
   try {

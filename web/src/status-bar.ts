@@ -1,4 +1,5 @@
-import type { Connection, Freshness, Status } from '@tickcast/client'
+import type { Book, Connection, Freshness, Status } from '@tickcast/client'
+import type { Contract } from './contract.ts'
 import { byId, setData, setHidden, setText } from './dom.ts'
 import { duration, latency } from './format.ts'
 import type { LatencyWindow } from './latency.ts'
@@ -25,6 +26,13 @@ export function feedLine(feed: Status | undefined): Line {
   const line = FEED[feed.state] ?? { text: feed.state, level: 'warn' }
   if (feed.state !== 'GAP' && feed.state !== 'RECOVERING') return line
   return { ...line, text: `${line.text}, ${feed.missing === undefined ? 'unknown loss' : `${feed.missing} missing`}` }
+}
+
+/** The order book's own report: its log is another one than that of trades. Our own engine makes none, its books say it themselves. */
+export function bookLine(status: Status | undefined, book: Book | undefined, { cause }: Freshness): Line {
+  if (cause === 'connection') return { text: 'Unknown', level: 'idle' }
+  if (status || !book) return feedLine(status)
+  return book.q === 'stale' ? { text: 'Stale', level: 'warn' } : { text: 'In sync', level: 'ok' }
 }
 
 export function clockLine({ state, cause, clock, heardMs }: Freshness, nowMs: number): Line {
@@ -65,6 +73,7 @@ export class StatusBar {
   private readonly connection = byId('connection')
   private readonly connectionText = byId('connection-text')
   private readonly feed = byId('feed')
+  private readonly book = byId('book-state')
   private readonly clock = byId('clock')
   private readonly latency = byId('latency')
   private readonly latencyItem = byId('latency-item')
@@ -72,14 +81,17 @@ export class StatusBar {
   private readonly announce = byId('announce')
   private announced = ''
 
-  draw(freshness: Freshness, connection: Connection, name: string): void {
-    const now = Date.now()
+  draw(contract: Contract, connection: Connection, now: number): void {
+    const { freshness } = contract
+    const name = contract.info.id
     setText(this.connectionText, CONNECTION[connection.state])
     setData(this.connection, 'state', connection.state)
     this.connection.title = connection.reason
     const lost = connection.state !== 'connected'
     put(this.feed, lost ? { text: 'Unknown', level: 'idle' } : feedLine(freshness.feed))
     this.feed.title = freshness.feed?.reason ?? ''
+    put(this.book, bookLine(contract.bookStatus, contract.book, freshness))
+    this.book.title = contract.bookStatus?.reason ?? ''
     put(this.clock, clockLine(freshness, now))
     const alert = alertText(freshness, connection, now)
     setHidden(this.alert, alert === undefined)
@@ -87,8 +99,7 @@ export class StatusBar {
     this.say(freshness.state === 'stale' ? `${name}: ${freshness.cause === 'connection' ? 'connection lost' : 'stale'}` : freshness.state === 'live' ? `${name}: live` : '')
   }
 
-  drawLatency(toScreen: LatencyWindow, fromServer: LatencyWindow): void {
-    const now = Date.now()
+  drawLatency(toScreen: LatencyWindow, fromServer: LatencyWindow, now: number): void {
     const text = latencyText(toScreen.summary(now))
     setText(this.latency, text)
     this.latencyItem.title = [

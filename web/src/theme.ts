@@ -12,8 +12,8 @@ function current(): Theme {
   return system.matches ? 'light' : 'dark'
 }
 
-/** Wires the button; `onChange` is called after each change of colours. */
-export function startTheme(onChange: () => void): void {
+/** Wires the button; `onChange` is called after each change of colours. Returns the switch, for a key. */
+export function startTheme(onChange: () => void): () => void {
   const button = byId<HTMLButtonElement>('theme')
   const show = () => {
     const theme = current()
@@ -22,10 +22,12 @@ export function startTheme(onChange: () => void): void {
     button.ariaLabel = button.title = label
     onChange()
   }
-  button.addEventListener('click', () => {
+  const toggle = () => {
     remember('theme', current() === 'dark' ? 'light' : 'dark')
     show()
-  })
+  }
+  button.addEventListener('click', toggle)
   system.addEventListener('change', show)
   show()
+  return toggle
 }
