@@ -20,7 +20,7 @@ async function violations(v: Visit): Promise<string[]> {
 const focused = (v: Visit) => v.page.evaluate(() => {
   const element = document.activeElement as HTMLElement
   const { outlineStyle, outlineWidth } = getComputedStyle(element)
-  return { id: element.id || element.textContent, visible: outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2 }
+  return { id: element === document.body ? 'body' : element.id || element.textContent, visible: outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2 }
 })
 
 describe('the keyboard', () => {
@@ -31,7 +31,7 @@ describe('the keyboard', () => {
     for (let i = 0; i < 12; i++) {
       await v.page.keyboard.press('Tab')
       const { id, visible } = await focused(v)
-      if (stops.includes(String(id)) || id === null) break
+      if (id === 'body') break // round to the browser's own controls
       expect(visible, `focus on ${id}`).toBe(true)
       stops.push(String(id))
     }
