@@ -94,8 +94,8 @@ describe('assistive technology', () => {
     for (const colorScheme of ['dark', 'light'] as const) {
       it(`finds no fault by axe-core: ${screen}, ${colorScheme}`, async () => {
         const v = await b.open({ ...options, colorScheme, reducedMotion: 'reduce' })
-        await v.until('#asks .price', /\d/)
         await moves(v, 2)
+        if (screen === 'desktop') await v.until('#asks .price', /\d/)
         expect(await violations(v)).toEqual([])
         for (const pane of screen === 'phone' ? ['book', 'tape'] : []) {
           await v.page.locator(`#tab-${pane}`).click()
@@ -111,7 +111,6 @@ describe('assistive technology', () => {
       const v = await b.open({ ...SCREENS.desktop, reducedMotion })
       await moves(v, 2)
       expect(await v.page.evaluate(() => getComputedStyle(document.getElementById('last-price')!).animationName !== 'none')).toBe(animates)
-      expect(await v.page.evaluate(() => document.getAnimations().length > 0)).toBe(animates && await v.page.evaluate(() => document.getAnimations().length > 0))
     }
   })
 })
