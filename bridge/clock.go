@@ -81,7 +81,7 @@ func (w *clockWatch) beat(topic string, key, payload []byte, fresh bool, now tim
 		return m, false
 	}
 	one.live, one.told, one.since = true, true, now
-	return w.status(one, now, "live", "the contract's clock moves", market.QualityOK), true
+	return w.status(one, now, market.ClockLive, "the contract's clock moves", market.QualityOK), true
 }
 
 // silent returns the statuses of the contracts whose clock has just been away for too long.
@@ -96,7 +96,7 @@ func (w *clockWatch) silent(now time.Time) []catalog.Message {
 		if !one.moved {
 			reason = " since the start"
 		}
-		ms = append(ms, w.status(one, now, "stale", "no "+one.name+reason, market.QualityStale))
+		ms = append(ms, w.status(one, now, market.ClockStale, "no "+one.name+reason, market.QualityStale))
 	}
 	return ms
 }

@@ -29,6 +29,7 @@ type Broker struct {
 	classOf  func(topic string) (catalog.Class, bool)
 	mqtt     *mqtt.Server
 	hub      *hub
+	life     *life // nil: nothing is sent again
 	sessions *registry
 	access   *access
 	limits   filterLimits
@@ -51,7 +52,11 @@ type Addrs struct{ TCP, WebSocket, TLS, SecureWebSocket string }
 
 // New checks the configuration and binds the listeners. Nobody is accepted before Run.
 func New(cfg Config, cat *catalog.Catalog, log *slog.Logger) (*Broker, error) {
-	return newBroker(cfg, cat.ClassOf, log)
+	b, err := newBroker(cfg, cat.ClassOf, log)
+	if err == nil {
+		b.life = newLife(b.hub, cat.ContractOf)
+	}
+	return b, err
 }
 
 func newBroker(cfg Config, classOf func(string) (catalog.Class, bool), log *slog.Logger) (*Broker, error) {
@@ -147,6 +152,9 @@ func (b *Broker) Run(ctx context.Context) error {
 		loops.Go(func() { b.certificate.Run(ctx, b.log) })
 	}
 	loops.Go(func() { b.reconcileLoop(ctx) })
+	if b.life != nil {
+		loops.Go(func() { b.life.run(ctx) })
+	}
 	if tokens := b.access.tokens; tokens != nil {
 		loops.Go(func() { tokens.Run(ctx, b.log) })
 	}

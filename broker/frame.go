@@ -70,6 +70,8 @@ func newFrame(topic string, payload []byte) *frame {
 	return f
 }
 
+func (f *frame) payload() []byte { return f.v4.bytes[f.v4.props:] }
+
 // sending is how one connection wants a frame.
 type sending struct {
 	v5       bool

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"sync"
+	"time"
 
 	"github.com/tickcast/tickcast/catalog"
 )
@@ -131,6 +132,7 @@ func (h *hub) subscribe(s *session, c *conn, sub subscription) (existed, ok bool
 	s.mu.Lock()
 	_, existed = s.subs.get(sub.filter)
 	s.mu.Unlock()
+	sub.at = coarseMS(time.Now())
 	sub.node = h.index.join(sub.filter, s, sub.qos)
 	s.mu.Lock()
 	s.subs.set(sub)

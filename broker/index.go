@@ -44,7 +44,7 @@ type member struct {
 type index struct {
 	topics sync.Map // name: *topic; added to under mu
 	mu     sync.RWMutex
-	count  int // of topics
+	all    []*topic // in the order of their numbers
 	exact  map[string]*filterNode
 	wild   map[string]*filterNode
 }
@@ -70,8 +70,8 @@ func (x *index) topic(name string, class catalog.Class) *topic {
 	if t := x.find(name); t != nil {
 		return t
 	}
-	t := &topic{id: uint32(x.count), name: name, class: class}
-	x.count++
+	t := &topic{id: uint32(len(x.all)), name: name, class: class}
+	x.all = append(x.all, t)
 	var nodes []*filterNode
 	join := func(n *filterNode) {
 		n.topics = append(n.topics, t)
@@ -181,8 +181,15 @@ func (x *index) topicsOf(n *filterNode) []*topic {
 	return n.topics
 }
 
+// after returns the topics but for the first n. The slice is only ever appended to.
+func (x *index) after(n int) []*topic {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.all[n:]
+}
+
 func (x *index) size() int {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	return x.count
+	return len(x.all)
 }

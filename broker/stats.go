@@ -17,6 +17,7 @@ type Stats struct {
 	Published        uint64 // messages taken by the hub
 	Sent             uint64 // messages written to sockets
 	SentBytes        uint64 // with acknowledgements and other packets
+	Repeated         uint64 // unchanged state, as a sign of life
 	Conflated        uint64 // state updates that a newer one replaced before a client could take them
 	Dropped          uint64 // events that a slow client never gets
 	TooLarge         uint64 // messages above a client's Maximum Packet Size
@@ -33,7 +34,7 @@ type counters struct {
 	connections, subscriptions                                  atomic.Int64
 	accepted, published, sent, sentBytes, conflated, dropped    atomic.Uint64
 	tooLarge, refusedVersions, refusedPublishes, refusedFilters atomic.Uint64
-	panics                                                      atomic.Uint64
+	panics, repeated                                            atomic.Uint64
 	mu                                                          sync.Mutex
 	disconnects                                                 map[string]uint64
 }
@@ -58,6 +59,7 @@ func (c *counters) snapshot() Stats {
 		Published:        c.published.Load(),
 		Sent:             c.sent.Load(),
 		SentBytes:        c.sentBytes.Load(),
+		Repeated:         c.repeated.Load(),
 		Conflated:        c.conflated.Load(),
 		Dropped:          c.dropped.Load(),
 		TooLarge:         c.tooLarge.Load(),

@@ -4,8 +4,9 @@ package broker
 type subscription struct {
 	filter      string
 	qos         byte
-	asPublished bool // Retain As Published
-	id          int  // subscription identifier, 0: none
+	asPublished bool   // Retain As Published
+	id          int    // subscription identifier, 0: none
+	at          uint32 // coarseMS when it was asked for
 	node        *filterNode
 }
 

@@ -144,6 +144,28 @@ func (c *Catalog) ClassOf(mqttTopic string) (Class, bool) {
 	return 0, false
 }
 
+// ContractOf returns the contract that an MQTT topic of a product is about, and for `status/{contract}/clock` the contract and true. Empty for anything else.
+func (c *Catalog) ContractOf(mqttTopic string) (contract string, clock bool) {
+	t := c.Lookup(mqttTopic)
+	if t == nil {
+		return "", false
+	}
+	values, _ := t.MQTT.topic.parse(mqttTopic)
+	status := t.Name == PushStatus
+	for i, name := range t.MQTT.topic.names() {
+		switch {
+		case name == "contract", status && name == "scope":
+			contract = values[i]
+		case status && name == "kind":
+			clock = values[i] == "clock"
+		}
+	}
+	if status && !clock {
+		return "", false
+	}
+	return contract, clock
+}
+
 // StatusTopic returns the MQTT topic of a status: scope is a contract or a source.
 func (c *Catalog) StatusTopic(scope, kind string) string {
 	t := c.Topic(PushStatus)

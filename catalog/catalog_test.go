@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,6 +72,12 @@ func TestShippedCatalogueMapsKeysToTopics(t *testing.T) {
 		}
 		if got := c.StatusTopic("BTCUSDT", "clock"); got != "status/BTCUSDT/clock" {
 			t.Errorf("status topic %q", got)
+		}
+		for topic, want := range map[string]string{"candle/1m/X": "X false", "candle/1m/X/closed": "X false", "orderbook/0.1/X": "X false", "bbo/X": "X false",
+			"status/X/clock": "X true", "status/X/feed": " false", "candle/1m": " false", "other/X": " false"} {
+			if contract, clock := c.ContractOf(topic); fmt.Sprint(contract, " ", clock) != want {
+				t.Errorf("%s is about %s %v, want %s", topic, contract, clock, want)
+			}
 		}
 		for topic, want := range map[string]bool{"candle/1m/X": true, "candle/1m/X/closed": true, "candle/1m": false, "trade/X": true, "trade/X/Y": false, "$SYS/x/y": false, "candle/+/X": false} {
 			if class, ok := c.ClassOf(topic); ok != want || ok && (class == Event) != (topic == "trade/X") {

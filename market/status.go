@@ -19,6 +19,12 @@ func (s FeedState) String() string {
 	return [...]string{"INIT", "BUFFERING", "SYNCED", "GAP", "RECOVERING", "DOWN"}[s]
 }
 
+// The states of a contract's clock, on `status/{contract}/clock`.
+const (
+	ClockLive  = "live"
+	ClockStale = "stale"
+)
+
 // Status is a message on `status/{scope}/{kind}`. It has one writer per scope and kind.
 type Status struct {
 	Scope     string // a contract, or a source
