@@ -11,8 +11,9 @@ NPM_CI  := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 DEPGUARD    := github.com/OpenPeeDeeP/depguard/v2/cmd/depguard@v2.3.0
+NATS        := github.com/nats-io/nats-server/v2@v2.15.2
 
-.PHONY: help run build test check lint race e2e interop kill soak rest bench clean
+.PHONY: help run build test check lint race e2e interop kill soak rest bench bench-edge clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -81,6 +82,13 @@ bench: web/dist/index.html ## Event to MQTT client, compute's trades and book di
 	go test -run '^$$' -bench . -benchtime 1s ./broker
 	go test -run '^$$' -bench EventToClient/1000 -benchtime 1x ./e2e
 	go test -run '^$$' -bench EventToClient/5000 -benchtime 1x ./e2e
+
+bench-edge: build $(TOOLS)/stock-mochi ## The edge beside mosquitto, nats-server and stock mochi, those that are there: about 6 minutes (ARGS="--runs 1" is shorter)
+	@test -x $(TOOLS)/nats-server || GOBIN=$(TOOLS) go install $(NATS) || echo "nats-server: not to be had, goes on without"
+	$(BIN) bench compare --tools $(TOOLS) $(ARGS)
+
+$(TOOLS)/stock-mochi: broker/stock/main.go go.mod
+	go build -trimpath -o $@ ./broker/stock
 
 clean: ## Remove what was built
 	rm -rf bin web/dist/assets web/dist/index.html web/node_modules simexchange/clients/node_modules broker/clients/node_modules docs/snippets/node_modules docs/snippets/venv

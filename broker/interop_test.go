@@ -114,3 +114,69 @@ func TestInteropMQTTjs(t *testing.T) {
 		}
 	}
 }
+
+// Publishers that know nothing of versions, on the edge for measuring: what they send arrives in order, and stays where the class says so.
+func TestInteropPlainPublishers(t *testing.T) {
+	t.Parallel()
+	node, noNode := exec.LookPath("node")
+	_, noMQTTjs := os.Stat("clients/node_modules/mqtt")
+	mosquitto, noMosquitto := exec.LookPath("mosquitto_pub")
+	send := func(t *testing.T, program string, args ...string) {
+		if out, err := exec.Command(program, args...).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v: %s", program, err, out)
+		}
+	}
+	for _, tt := range []struct {
+		name    string
+		present bool
+		publish func(t *testing.T, a Addrs, version, qos string, topics ...string)
+	}{
+		{"mosquitto_pub", noMosquitto == nil, func(t *testing.T, a Addrs, version, qos string, topics ...string) {
+			host, port, _ := net.SplitHostPort(a.TCP)
+			for _, topic := range topics {
+				send(t, mosquitto, "-h", host, "-p", port, "-V", map[string]string{"4": "mqttv311", "5": "mqttv5"}[version], "-u", "publisher", "-P", "publisher",
+					"-q", qos, "-t", topic, "-m", topic)
+			}
+		}},
+		{"MQTT.js", noNode == nil && noMQTTjs == nil, func(t *testing.T, a Addrs, version, qos string, topics ...string) {
+			args := []string{"clients/publish.mjs", "ws://" + a.WebSocket + "/mqtt", version, qos}
+			for _, topic := range topics {
+				args = append(args, topic+"="+topic)
+			}
+			send(t, node, args...)
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			needs(t, tt.present, tt.name)
+			shipped := benchConfig(t)
+			b := startBroker(t, func(c *Config) {
+				*c = shipped
+				c.TCP, c.WebSocket = "127.0.0.1:0", "127.0.0.1:0"
+			})
+			topics := []string{"event/a", "state/a", "final/a", "event/b"}
+			sub := dial(t, b.Addrs().TCP, dialing{id: "sub"})
+			sub.subscribe(filter("event/#", 1), filter("state/#", 1), filter("final/#", 1))
+			for _, version := range []string{"4", "5"} {
+				for _, qos := range []string{"0", "1"} {
+					tt.publish(t, b.Addrs(), version, qos, topics...)
+					got := map[string]bool{}
+					for range topics {
+						m := sub.message()
+						if m.TopicName != string(m.Payload) || got[m.TopicName] {
+							t.Errorf("MQTT %s QoS %s: %s on %s", version, qos, m.Payload, m.TopicName)
+						}
+						got[m.TopicName] = true
+					}
+				}
+			}
+			late := dial(t, b.Addrs().TCP, dialing{id: "late"})
+			late.subscribe(filter("event/#", 1), filter("state/#", 1), filter("final/#", 1))
+			for range 2 {
+				if m := late.message(); !m.FixedHeader.Retain || strings.HasPrefix(m.TopicName, "event/") {
+					t.Errorf("retained: %s", m.TopicName)
+				}
+			}
+			late.silent()
+		})
+	}
+}

@@ -243,7 +243,8 @@ func (c *client) close() {
 func (e *endpoint) connectAll(ctx context.Context, n int, name string, readBuffer int, ready func(*client) error) ([]*client, error) {
 	const atOnce = 8
 	clients := make([]*client, n)
-	errs := make([]error, atOnce)
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
 	var workers sync.WaitGroup
 	for w := range atOnce {
 		workers.Go(func() {
@@ -254,14 +255,14 @@ func (e *endpoint) connectAll(ctx context.Context, n int, name string, readBuffe
 					err = ready(c)
 				}
 				if err != nil {
-					errs[w] = fmt.Errorf("subscriber %d of %d: %w", i, n, err)
+					fail(fmt.Errorf("subscriber %d of %d: %w", i, n, err))
 					return
 				}
 			}
 		})
 	}
 	workers.Wait()
-	if err := errors.Join(append(errs, ctx.Err())...); err != nil {
+	if err := context.Cause(ctx); err != nil {
 		closeAll(clients)
 		return nil, err
 	}

@@ -23,14 +23,13 @@ type loop struct {
 	// onPublish is called for each PUBLISH, with the run's clock.
 	onPublish func(c *client, p *publication, nowNs int64)
 	// onAnswer is called for each SUBACK, UNSUBACK and PUBACK.
-	onAnswer func(c *client, kind byte)
+	onAnswer func(kind byte)
 	clock    func() int64
 }
 
 func newLoop(clock func() int64) (*loop, error) {
 	const readBuffer, eventsAtOnce = 256 << 10, 1024
 	l := &loop{clients: map[int32]*client{}, buf: make([]byte, readBuffer), events: make([]unix.EpollEvent, eventsAtOnce), clock: clock}
-	l.onAnswer = func(*client, byte) {}
 	var err error
 	if l.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, fmt.Errorf("open epoll: %w", err)
@@ -161,7 +160,7 @@ func (l *loop) handle(c *client, b []byte) error {
 		case typeDisconnect:
 			return fmt.Errorf("%w: DISCONNECT % x", errClosed, body)
 		default:
-			l.onAnswer(c, first&0xf0)
+			l.onAnswer(first & 0xf0)
 		}
 	}
 }

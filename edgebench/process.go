@@ -75,21 +75,31 @@ func listening(table []byte, port uint16) (inodes []string) {
 type CPU struct {
 	User   float64 `json:"user_s"`
 	System float64 `json:"system_s"`
+	Total  float64 `json:"total_s"` // exact; the parts are in steps of 10 ms
 }
 
-func (c CPU) total() float64 { return c.User + c.System }
+func (c CPU) since(o CPU) CPU { return CPU{c.User - o.User, c.System - o.System, c.Total - o.Total} }
 
-func (c CPU) since(o CPU) CPU { return CPU{c.User - o.User, c.System - o.System} }
+func (c CPU) plus(o CPU) CPU { return CPU{c.User + o.User, c.System + o.System, c.Total + o.Total} }
 
-func (c CPU) plus(o CPU) CPU { return CPU{c.User + o.User, c.System + o.System} }
-
-// cpu returns what the process has used, in steps of 10 ms.
+// cpu returns what the process has used: the parts from /proc, the sum from its CPU clock, which is the same in ns. A broker that is quick uses a few
+// hundredths of a second in a run.
 func (p process) cpu() (CPU, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid))
 	if err != nil {
 		return CPU{}, fmt.Errorf("read the broker's CPU time: %w", err)
 	}
-	return parseStat(b)
+	c, err := parseStat(b)
+	if err != nil {
+		return c, err
+	}
+	clock := int32(^p.pid)<<3 | 2 // as clock_getcpuclockid(3) makes it
+	var t unix.Timespec
+	if err := unix.ClockGettime(clock, &t); err != nil {
+		return c, fmt.Errorf("read the broker's CPU clock: %w", err)
+	}
+	c.Total = time.Duration(t.Nano()).Seconds()
+	return c, nil
 }
 
 // parseStat reads utime and stime of /proc/[pid]/stat. The command before them may contain anything.
@@ -105,7 +115,7 @@ func parseStat(stat []byte) (c CPU, err error) {
 	if err := errors.Join(err1, err2); err != nil {
 		return c, fmt.Errorf("read the broker's CPU time: %w", err)
 	}
-	return CPU{float64(u) / ticksPerSecond, float64(s) / ticksPerSecond}, nil
+	return CPU{User: float64(u) / ticksPerSecond, System: float64(s) / ticksPerSecond}, nil
 }
 
 // resident returns the process's resident memory in bytes.
@@ -130,7 +140,9 @@ func ownCPU() CPU {
 		return CPU{}
 	}
 	seconds := func(t unix.Timeval) float64 { return time.Duration(t.Nano()).Seconds() }
-	return CPU{seconds(r.Utime), seconds(r.Stime)}
+	c := CPU{User: seconds(r.Utime), System: seconds(r.Stime)}
+	c.Total = c.User + c.System
+	return c
 }
 
 // allowFiles raises the limit of open files so that n connections fit.

@@ -18,7 +18,8 @@ func (r *Result) Print(w io.Writer) error {
 		if r.PerCPUSecond > 0 {
 			fmt.Fprintf(&b, ", %.0f per CPU-second of the broker", r.PerCPUSecond)
 		}
-		fmt.Fprintf(&b, "\n  CPU: broker %.2f s user, %.2f s system; this tool %.2f s, %.2f s\n", r.BrokerCPU.User, r.BrokerCPU.System, r.ToolCPU.User, r.ToolCPU.System)
+		fmt.Fprintf(&b, "\n  CPU: broker %.3f s (%.2f user, %.2f system), this tool %.3f s (%.2f, %.2f)\n",
+			r.BrokerCPU.Total, r.BrokerCPU.User, r.BrokerCPU.System, r.ToolCPU.Total, r.ToolCPU.User, r.ToolCPU.System)
 	}
 	if l := r.Latency; l != nil {
 		fmt.Fprintf(&b, "  latency: p50 %.2f ms, p99 %.2f, p99.9 %.2f, max %.2f\n", l.P50, l.P99, l.P999, l.Max)

@@ -79,7 +79,7 @@ func (r *Result) add(from, to mark) {
 	r.BrokerCPU = r.BrokerCPU.plus(to.broker.since(from.broker))
 	r.ToolCPU = r.ToolCPU.plus(to.tool.since(from.tool))
 	r.PerSecond = float64(r.Measured) / r.Seconds
-	if cpu := r.BrokerCPU.total(); cpu > 0 {
+	if cpu := r.BrokerCPU.Total; cpu > 0 {
 		r.PerCPUSecond = float64(r.Measured) / cpu
 	}
 }

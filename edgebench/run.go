@@ -48,7 +48,7 @@ func (s *stream) scheduled(ctx context.Context, r *Result) error {
 	if err := s.subscribe(ctx); err != nil {
 		return err
 	}
-	from, to, err := s.paced(ctx)
+	from, to, err := s.paced(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (s *stream) scheduled(ctx context.Context, r *Result) error {
 }
 
 // paced runs the schedule once, warm-up first, and waits until everything has come.
-func (s *stream) paced(ctx context.Context) (from, to mark, err error) {
+func (s *stream) paced(ctx context.Context, r *Result) (from, to mark, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	const lead = 10 * time.Millisecond // the publisher's goroutine needs a moment
@@ -68,10 +68,8 @@ func (s *stream) paced(ctx context.Context) (from, to mark, err error) {
 	paced := make(chan error, 1)
 	go func() { paced <- s.pace(ctx, start, bursts) }()
 	defer func() {
-		if err != nil {
-			cancel()
-			<-paced
-		}
+		cancel()
+		<-paced
 	}()
 	warm := start + int64(s.w.WarmUp)
 	ended := false
@@ -87,8 +85,11 @@ func (s *stream) paced(ctx context.Context) (from, to mark, err error) {
 		default:
 		}
 	}
-	_, e := s.loop.run(ctx, s.w.WarmUp+s.w.Duration+drainTime, begin, func() bool { return err != nil || ended && s.complete() })
+	late, e := s.loop.run(ctx, s.w.WarmUp+s.w.Duration+drainTime, begin, func() bool { return err != nil || ended && s.complete() })
 	s.measuring = false
+	if late && !ended {
+		r.problem("the broker held the publisher up: the schedule was not over %s after its time", drainTime)
+	}
 	if err == nil {
 		err = e
 	}

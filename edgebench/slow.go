@@ -45,7 +45,7 @@ func (s *stream) slow(ctx context.Context, r *Result) error {
 	r.Slow = &Slow{Stalled: s.w.Stalled}
 	for range s.w.Rounds {
 		s.latencies = &histogram{}
-		if _, _, err := s.paced(ctx); err != nil {
+		if _, _, err := s.paced(ctx, r); err != nil {
 			return err
 		}
 		r.Slow.Without = append(r.Slow.Without, milliseconds(s.latencies.quantile(.99)))
@@ -87,7 +87,7 @@ func (s *stream) withStalled(ctx context.Context, r *Result) error {
 		}
 		closeAll(stalled)
 	}()
-	from, to, err := s.paced(ctx)
+	from, to, err := s.paced(ctx, r)
 	if err != nil {
 		return err
 	}

@@ -66,16 +66,14 @@ func (s *stream) clear(ctx context.Context) error {
 
 func (s *stream) publishRetained(ctx context.Context, payload func(topic int64) []byte) error {
 	const atOnce = 50
-	sent, acknowledged := int64(0), int64(0)
-	s.loop.onAnswer = func(_ *client, kind byte) {
-		if kind == typePuback {
-			acknowledged++
-		}
+	sent, owed := int64(0), int64(0)
+	if s.w.QoS > 0 {
+		owed = s.published.Load() - s.acknowledged // those of messages from before come first
 	}
-	defer func() { s.loop.onAnswer = func(*client, byte) {} }()
+	before := s.acknowledged + owed
 	publish := func() {
 		var packets []byte
-		for ; sent < int64(s.w.Topics) && sent < acknowledged+atOnce; sent++ {
+		for ; sent < int64(s.w.Topics) && sent < s.acknowledged-before+atOnce; sent++ {
 			packets = appendPublish(packets, s.e.Level, s.w.topic(int(sent)), uint16(sent)+1, true, payload(sent))
 		}
 		if len(packets) > 0 {
@@ -83,14 +81,16 @@ func (s *stream) publishRetained(ctx context.Context, payload func(topic int64) 
 		}
 	}
 	publish()
-	late, err := s.loop.run(ctx, handshakeTimeout, publish, func() bool { return acknowledged == int64(s.w.Topics) || s.publisher.gone != nil })
+	late, err := s.loop.run(ctx, handshakeTimeout, publish, func() bool {
+		return s.acknowledged == before+int64(s.w.Topics) || s.publisher.gone != nil
+	})
 	switch {
 	case err != nil:
 		return err
 	case s.publisher.gone != nil:
 		return fmt.Errorf("publish retained messages: %w", s.publisher.gone)
 	case late:
-		return fmt.Errorf("publish retained messages: only %d of %d were acknowledged in %s", acknowledged, s.w.Topics, handshakeTimeout)
+		return fmt.Errorf("publish retained messages: only %d of %d were acknowledged in %s", s.acknowledged-before, s.w.Topics, handshakeTimeout)
 	}
 	return nil
 }
@@ -98,12 +98,12 @@ func (s *stream) publishRetained(ctx context.Context, payload func(topic int64) 
 // ask sends the same packet to the broker from each subscriber, and waits until each has its answer and done says yes.
 func (s *stream) ask(ctx context.Context, packet []byte, answer byte, done func() bool) error {
 	answers := 0
-	s.loop.onAnswer = func(_ *client, kind byte) {
+	s.onAnswer = func(kind byte) {
 		if kind == answer {
 			answers++
 		}
 	}
-	defer func() { s.loop.onAnswer = func(*client, byte) {} }()
+	defer func() { s.onAnswer = nil }()
 	for _, c := range s.subscribers {
 		s.loop.send(c, packet)
 	}

@@ -36,6 +36,9 @@ type stream struct {
 	published   atomic.Int64 // messages; the next one's number
 	window      *window      // nil: published on a schedule
 
+	acknowledged int64           // PUBACKs
+	onAnswer     func(kind byte) // takes the other answers, nil: nobody waits for one
+
 	// onStalled takes what subscribers beyond w.Subscribers receive.
 	onStalled func(c *client, topic int, seq int64)
 }
@@ -50,7 +53,7 @@ func newStream(e *endpoint, w Workload) (*stream, error) {
 	if s.loop, err = newLoop(s.now); err != nil {
 		return nil, err
 	}
-	s.loop.onPublish = s.receive
+	s.loop.onPublish, s.loop.onAnswer = s.receive, s.answered
 	if w.Outstanding > 0 {
 		s.window = newWindow(&w)
 	}
@@ -116,6 +119,15 @@ func (s *stream) receive(c *client, p *publication, nowNs int64) {
 			since = s.askedNs
 		}
 		s.latencies.add(nowNs - since)
+	}
+}
+
+func (s *stream) answered(kind byte) {
+	switch {
+	case kind == typePuback:
+		s.acknowledged++
+	case s.onAnswer != nil:
+		s.onAnswer(kind)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 
 func newBench() *cobra.Command {
 	cmd := &cobra.Command{Use: "bench", Short: "Measure"}
-	cmd.AddCommand(newBenchEdge())
+	cmd.AddCommand(newBenchEdge(), newBenchCompare())
 	return cmd
 }
 
