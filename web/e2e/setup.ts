@@ -47,7 +47,7 @@ export async function shoot(v: Visit, name: string): Promise<void> {
 
 /** The price must change this often. */
 export async function moves(v: Visit, times: number): Promise<void> {
-  for (let i = 0, last = await v.until('#last-price', /\d/); i < times; i++) {
+  for (let i = 0, last = await v.until('#last-price', /\d/, 45_000); i < times; i++) {
     const before = last
     last = await v.until('#last-price', (text) => text !== before, 30_000)
   }

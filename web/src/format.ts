@@ -27,9 +27,13 @@ export function compact(value: number): string {
   return figures(value)
 }
 
-/** A sum of quantities at the step's decimals; a large one in figures. */
+/** What a column of the book has room for. */
+const AMOUNT_WIDTH = 10
+
+/** A sum of quantities at the step's decimals; a long one in figures. */
 export function amount(value: number, decimals: number): string {
-  return value >= 1e6 ? compact(value) : grouped(value.toFixed(decimals))
+  const text = grouped(value.toFixed(decimals))
+  return text.length > AMOUNT_WIDTH ? compact(value) : text
 }
 
 function figures(value: number): string {
