@@ -51,16 +51,19 @@ func TestKilledAtAnyMomentLosesNothing(t *testing.T) {
 contracts: %s
 ingest: {simulated: true, binance: {rest_url: %q, ws_url: %q}}
 compute: {checkpoint_every: 100ms}
+engine: {markets: {BTC-PERP: {price: "65000", qty: "0.05", rate: 20, seed: 1}}}
 `, writeFile(t, "contracts.yaml", `contracts:
-  - {id: BTCUSDT, source: {venue: binance, symbol: BTCUSDT}, base: BTC, quote: USDT, tick: "0.01", step: "0.00001"}
-  - {id: ETHUSDT, source: {venue: binance, symbol: ETHUSDT}, base: ETH, quote: USDT, tick: "0.01", step: "0.0001"}
+  - {id: BTCUSDT, source: {venue: binance, symbol: BTCUSDT}, base: BTC, quote: USDT, tick: "0.01", step: "0.00001", books: ["0.01"], depth: 20}
+  - {id: ETHUSDT, source: {venue: binance, symbol: ETHUSDT}, base: ETH, quote: USDT, tick: "0.01", step: "0.0001", books: ["0.01"], depth: 20}
+  - {id: BTC-PERP, source: {engine: true, symbol: BTC-PERP}, base: BTC, quote: USD, tick: "0.01", step: "0.001", books: ["0.01"], depth: 20}
 `), exchange, "ws"+strings.TrimPrefix(exchange, "http"))
 	start := func() *process {
 		return launch(t, nil, "up", "-c", writeFile(t, "up.yaml", strings.Replace(freePorts, `tcp: "127.0.0.1:0"`, `tcp: "`+mqtt+`"`, 1)+config), "--data", dir)
 	}
 	p := start()
 	p.addrs()
-	watcher := subscribe(t, "mqtt://"+mqtt, "candle/1s/+", "candle/1m/+", "candle/1s/+/closed", "candle/1m/+/closed", "status/#")
+	watcher := subscribe(t, "mqtt://"+mqtt, "candle/1s/+", "candle/1m/+", "candle/1s/+/closed", "candle/1m/+/closed",
+		"ticker/+", "bbo/+", "orderbook/+/+", "trade/+", "status/#")
 	watcher.wait("a live candle", patience, func(m message) bool { return m.topic == "candle/1s/ETHUSDT" && !m.retained })
 	fromMs := time.Now().Add(3 * time.Second).Truncate(time.Second).UnixMilli()
 	random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
@@ -79,26 +82,43 @@ compute: {checkpoint_every: 100ms}
 			wait = 0
 		}
 		time.Sleep(wait)
+		if i%5 == 4 {
+			p.find("history is ready")
+			checkHistory(t, p.addrs().http, exchange, "BTCUSDT", fromMs, 0)
+		}
 		p.kill()
 		hit.look(t, dir, p)
 		p = start()
 	}
-	kafkaAddr := p.addrs().kafka
+	a := p.addrs()
+	kafkaAddr := a.kafka
 	p.find("bridge is ready")
 	live := time.Now()
 	watcher.wait("a live candle after the last kill", patience, func(m message) bool { return m.topic == "candle/1s/BTCUSDT" && !m.retained && m.at.After(live) })
 	toMs := time.Now().Truncate(time.Second).UnixMilli()
-	watcher.wait("the clock after the last kill", patience, func(m message) bool {
-		return m.topic == "candle/1s/ETHUSDT/closed" && m.OpenMs >= toMs
-	})
+	for _, contract := range []string{"ETHUSDT", "BTC-PERP"} {
+		watcher.wait("the clock after the last kill", patience, func(m message) bool {
+			return m.topic == "candle/1s/"+contract+"/closed" && m.OpenMs >= toMs
+		})
+	}
 	watcher.noStepBack()
+	for _, kind := range []string{"candle/1s", "ticker", "bbo", "orderbook/0.01", "trade"} {
+		for _, contract := range []string{"BTCUSDT", "ETHUSDT", "BTC-PERP"} {
+			watcher.wait("live after the last kill", patience, func(m message) bool { return m.topic == kind+"/"+contract && !m.retained && m.at.After(live) })
+		}
+	}
 	ledger := readLedger(t, kafkaAddr, fromMs, &hit)
 	for _, contract := range []string{"BTCUSDT", "ETHUSDT"} {
 		for _, period := range []market.Period{market.Period1s, market.Period1m} {
 			checkLedger(t, ledger, exchange, contract, period, fromMs, toMs)
 		}
 	}
-	checkRetained(t, mqtt, "BTCUSDT", "ETHUSDT")
+	checkOwnMarket(t, ledger, foldTrades(t, kafkaAddr, "BTC-PERP"), "BTC-PERP", fromMs, toMs)
+	p.find("history is ready")
+	for contract, source := range map[string]string{"BTCUSDT": exchange, "ETHUSDT": exchange} {
+		checkHistory(t, a.http, source, contract, fromMs, toMs)
+	}
+	checkRetained(t, mqtt, "BTCUSDT", "ETHUSDT", "BTC-PERP")
 	t.Logf("%d kills: %s", kills(t), &hit)
 	if hit.checkpoints+hit.filling+hit.closings == 0 {
 		t.Error("no kill hit anything")
@@ -260,7 +280,7 @@ func checkRetained(t *testing.T, mqtt string, contracts ...string) {
 	t.Helper()
 	var filters []string
 	for _, c := range contracts {
-		filters = append(filters, "candle/+/"+c, "candle/+/"+c+"/closed", "status/"+c+"/+")
+		filters = append(filters, "candle/+/"+c, "candle/+/"+c+"/closed", "ticker/"+c, "bbo/"+c, "orderbook/+/"+c, "status/"+c+"/+")
 	}
 	c := subscribe(t, "mqtt://"+mqtt, filters...)
 	for _, id := range contracts {
@@ -271,7 +291,7 @@ func checkRetained(t *testing.T, mqtt string, contracts ...string) {
 				topics = append(topics, "candle/"+p.String()+"/"+id+"/closed")
 			}
 		}
-		for _, topic := range append(topics, "status/"+id+"/feed", "status/"+id+"/clock") {
+		for _, topic := range append(topics, "ticker/"+id, "bbo/"+id, "orderbook/0.01/"+id, "status/"+id+"/feed", "status/"+id+"/clock") {
 			c.wait(topic, patience, func(m message) bool { return m.topic == topic && m.retained })
 		}
 	}

