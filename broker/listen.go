@@ -142,13 +142,20 @@ func (b *Broker) accept(ctx context.Context, e *endpoint) error {
 
 // welcome does what has to be done before a client's first byte of MQTT, and serves it.
 func (b *Broker) welcome(ctx context.Context, s *socket, secure *tls.Config) {
+	if c := b.prepare(ctx, s, secure); c != nil {
+		b.serve(c, s.refuse)
+	}
+}
+
+// prepare returns what to speak MQTT over; nil if there was no coming to it in time. Nothing of it is kept as long as the client stays.
+func (b *Broker) prepare(ctx context.Context, s *socket, secure *tls.Config) net.Conn {
 	ctx, cancel := context.WithTimeout(ctx, b.cfg.ConnectTimeout.D())
 	defer cancel()
 	release := context.AfterFunc(ctx, func() { _ = s.Close() })
 	if !s.identify() {
 		b.stats.disconnected(s.turnedAway())
 		_ = s.Close()
-		return
+		return nil
 	}
 	var c net.Conn = s
 	if secure != nil {
@@ -157,13 +164,14 @@ func (b *Broker) welcome(ctx context.Context, s *socket, secure *tls.Config) {
 			b.log.Debug("TLS handshake failed", "remote", s.RemoteAddr(), "error", err)
 			b.stats.disconnected("TLS handshake failed")
 			_ = s.Close()
-			return
+			return nil
 		}
 		c = t
 	}
-	if release() {
-		b.serve(c, s.refuse)
+	if !release() {
+		return nil
 	}
+	return c
 }
 
 func (b *Broker) acceptWeb(ctx context.Context, e *endpoint) error {

@@ -20,7 +20,7 @@ const subprotocol = "mqtt"
 
 type socketKey struct{} // of the socket in a request's context
 
-// webSocketServer upgrades requests and gives the connections to serve, which blocks.
+// webSocketServer upgrades requests and gives each connection to serve, in a goroutine of its own.
 func webSocketServer(cfg *Config, serve func(net.Conn, packets.Code), disconnected func(reason string)) *http.Server {
 	up := websocket.Upgrader{
 		HandshakeTimeout: cfg.ConnectTimeout.D(),
@@ -49,7 +49,7 @@ func webSocketServer(cfg *Config, serve func(net.Conn, packets.Code), disconnect
 			_ = ws.Close()
 			return
 		}
-		serve(&webSocketConn{Conn: ws}, s.refuse)
+		go serve(&webSocketConn{Conn: ws}, s.refuse) // not here: the request's goroutine and buffers are several times what a client needs
 	})
 	return &http.Server{
 		Handler:           mux,
