@@ -113,6 +113,8 @@ func (b *Broker) admit(c *conn, id string, pk packets.Packet) packets.Code {
 			b.log.Info("client refused", "client", id, "remote", c.RemoteAddr(), "reason", err)
 		}
 		return code
+	case b.bans.hit(id, who.user, remoteAddr(c).Addr(), time.Now()):
+		return packets.ErrBanned
 	case !b.sessions.mayTake(id, &who):
 		return packets.ErrClientIdentifierNotValid // or anyone could throw another out by its client id
 	case !who.expiresAt.IsZero() && !who.ownsClientID(id, pk.Connect.ClientIdentifier == ""):
@@ -125,6 +127,8 @@ func (b *Broker) admit(c *conn, id string, pk packets.Packet) packets.Code {
 		return packets.CodeSuccess // whatever the limits: without it nobody gets anything
 	case c.refuse != packets.Code{}:
 		return c.refuse
+	case b.drainer.on():
+		return b.drainer.refusal()
 	case !b.Ready():
 		return packets.ErrServerUnavailable
 	case !b.makeRoom(id):

@@ -285,7 +285,7 @@ func TestConnackTellsWhatTheEdgeOffers(t *testing.T) {
 func TestShutdownFlushesAndTellsTheReason(t *testing.T) {
 	t.Parallel()
 	cfg := DefaultConfig()
-	cfg.TCP, cfg.WebSocket, cfg.ShutdownTimeout = "127.0.0.1:0", "", minute
+	cfg.TCP, cfg.WebSocket, cfg.Admin.Listen, cfg.ShutdownTimeout = "127.0.0.1:0", "", "", minute
 	b, err := newBroker(cfg, testClassOf, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

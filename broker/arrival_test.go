@@ -28,7 +28,7 @@ func TestMessagesWithoutVersionGetOneByArrival(t *testing.T) {
 	shipped := benchConfig(t)
 	b := startBroker(t, func(c *Config) {
 		*c = shipped
-		c.TCP, c.WebSocket = "127.0.0.1:0", "127.0.0.1:0"
+		c.TCP, c.WebSocket, c.Admin.Listen = "127.0.0.1:0", "127.0.0.1:0", ""
 	})
 	sub := dial(t, b.Addrs().TCP, dialing{id: "sub"})
 	sub.subscribe(filter("event/#", 1), filter("state/#", 1), filter("final/#", 1))

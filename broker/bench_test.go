@@ -26,7 +26,7 @@ func BenchmarkPublish(b *testing.B) {
 		for _, v5 := range []bool{false, true} {
 			b.Run(fmt.Sprintf("subscribers=%d/v5=%v", n, v5), func(b *testing.B) {
 				cfg := DefaultConfig()
-				cfg.TCP, cfg.WebSocket = "127.0.0.1:0", ""
+				cfg.TCP, cfg.WebSocket, cfg.Admin.Listen = "127.0.0.1:0", "", ""
 				broker, err := newBroker(cfg, testClassOf, slog.New(slog.DiscardHandler))
 				if err != nil {
 					b.Fatal(err)

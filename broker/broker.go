@@ -18,6 +18,7 @@ import (
 
 	mqtt "github.com/mochi-mqtt/server/v2"
 
+	"github.com/tickcast/tickcast/broker/admin"
 	"github.com/tickcast/tickcast/broker/reload"
 	"github.com/tickcast/tickcast/catalog"
 )
@@ -37,6 +38,9 @@ type Broker struct {
 	ready    readiness
 	pumps    []*pump
 	accepts  atomic.Uint32 // connections that were given a pump
+	bans     *bans
+	drainer  *drainer
+	admin    *admin.Server // nil: not configured
 
 	endpoints   []*endpoint
 	certificate *reload.Value[*tls.Certificate] // nil: no encrypted endpoint
@@ -48,7 +52,7 @@ type Broker struct {
 }
 
 // Addrs are the addresses that the broker listens on, host:port; empty where it does not.
-type Addrs struct{ TCP, WebSocket, TLS, SecureWebSocket string }
+type Addrs struct{ TCP, WebSocket, TLS, SecureWebSocket, Admin string }
 
 // New checks the configuration and binds the listeners. Nobody is accepted before Run.
 func New(cfg Config, cat *catalog.Catalog, log *slog.Logger) (*Broker, error) {
@@ -70,7 +74,10 @@ func newBroker(cfg Config, classOf func(string) (catalog.Class, bool), log *slog
 	b := &Broker{
 		cfg: cfg, log: log, classOf: classOf, access: acc, sessions: newRegistry(), conns: map[*conn]struct{}{},
 		limits: filterLimits{levels: cfg.MaxFilterLevels, bytes: cfg.MaxFilterBytes},
-		ready:  readiness{grace: publisherGrace},
+		ready:  readiness{grace: publisherGrace}, drainer: newDrainer(),
+	}
+	if b.bans, err = openBans(cfg.Admin.BannedFile); err != nil {
+		return nil, fmt.Errorf("broker: admin.banned_file: %w", err)
 	}
 	for range max(1, runtime.GOMAXPROCS(0)/2) {
 		b.pumps = append(b.pumps, newPump())
@@ -82,6 +89,12 @@ func newBroker(cfg Config, classOf func(string) (catalog.Class, bool), log *slog
 	}
 	if err := b.bind(); err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
+	}
+	if cfg.Admin.Listen != "" {
+		if b.admin, err = admin.New(cfg.Admin, manage{b}, log); err != nil {
+			b.unbind()
+			return nil, fmt.Errorf("broker: %w", err)
+		}
 	}
 	return b, nil
 }
@@ -125,7 +138,8 @@ func (b *Broker) Stats() Stats {
 	return s
 }
 
-// Run accepts clients until ctx ends, then sends what waits, tells the clients and closes. It returns nil then, or the error that stopped it.
+// Run accepts clients until ctx ends, then sends what waits, tells the clients and closes. It returns nil then, ErrDrained after an operator
+// has drained it, or the error that stopped it.
 func (b *Broker) Run(ctx context.Context) error {
 	if err := b.mqtt.Serve(); err != nil { // no listeners: starts its event loop, which ends sessions
 		return fmt.Errorf("broker: %w", err)
@@ -151,27 +165,47 @@ func (b *Broker) Run(ctx context.Context) error {
 	if b.certificate != nil {
 		loops.Go(func() { b.certificate.Run(ctx, b.log) })
 	}
+	var last sync.WaitGroup // the admin port shows a drain to its end
+	adminCtx, stopAdmin := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopAdmin()
+	if b.admin != nil {
+		last.Go(func() {
+			if err := b.admin.Run(adminCtx); err != nil {
+				cancel(fmt.Errorf("broker: %w", err))
+			}
+		})
+	}
 	loops.Go(func() { b.reconcileLoop(ctx) })
 	if b.life != nil {
 		loops.Go(func() { b.life.run(ctx) })
 	}
+	loops.Go(func() {
+		if b.drainLoop(ctx) {
+			cancel(ErrDrained)
+		}
+	})
 	if tokens := b.access.tokens; tokens != nil {
 		loops.Go(func() { tokens.Run(ctx, b.log) })
 	}
 	<-ctx.Done()
 
-	// Listeners first, so that nobody connects to an edge that is going away; then what is queued, then the reason, then the sockets.
+	// Listeners first, so that nobody connects to an edge that is going away; then what is queued, then the reason, then the sockets; the admin port last.
 	loops.Wait()
-	b.drain()
+	b.sayGoodbye()
 	b.serving.Wait()
 	stopPumps()
 	pumps.Wait()
 	_ = b.mqtt.Close()
+	stopAdmin()
+	last.Wait()
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	return nil
 }
 
-// Ready says whether ordinary clients are accepted: always, or with AwaitPublisher while a publisher is connected that has said that its state is complete.
-func (b *Broker) Ready() bool { return !b.cfg.AwaitPublisher || b.ready.at(time.Now()) }
+// Ready says whether ordinary clients are accepted: until a drain begins always, or with AwaitPublisher while a publisher is connected that has said that its
+// state is complete.
+func (b *Broker) Ready() bool {
+	return !b.drainer.on() && (!b.cfg.AwaitPublisher || b.ready.at(time.Now()))
+}

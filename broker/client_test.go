@@ -50,7 +50,7 @@ func testClassOf(topic string) (catalog.Class, bool) {
 func startBroker(tb testing.TB, change func(*Config)) *Broker {
 	tb.Helper()
 	cfg := DefaultConfig()
-	cfg.TCP, cfg.WebSocket = "127.0.0.1:0", "127.0.0.1:0"
+	cfg.TCP, cfg.WebSocket, cfg.Admin.Listen = "127.0.0.1:0", "127.0.0.1:0", ""
 	if change != nil {
 		change(&cfg)
 	}
@@ -65,7 +65,7 @@ func startBroker(tb testing.TB, change func(*Config)) *Broker {
 		cancel()
 		select {
 		case err := <-done:
-			if err != nil {
+			if err != nil && !errors.Is(err, ErrDrained) {
 				tb.Errorf("Run: %v", err)
 			}
 		case <-time.After(patience):

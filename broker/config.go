@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tickcast/tickcast/broker/admin"
 	"github.com/tickcast/tickcast/broker/token"
 	"github.com/tickcast/tickcast/broker/wire"
 	"github.com/tickcast/tickcast/configs"
@@ -29,6 +30,8 @@ type Config struct {
 	Publishers     []Publisher  `yaml:"publishers"`      // who may publish on market topics
 
 	ArrivalTopics []ArrivalTopics `yaml:"arrival_topics"` // topics for measuring, whose messages carry no version
+
+	Admin admin.Config `yaml:"admin"` // the port for operators
 
 	MaxConnections           int `yaml:"max_connections"`
 	MaxConnectionsPerAddress int `yaml:"max_connections_per_address"` // of one IPv4 address or IPv6 /64; a proxy in front needs more; 0: no limit
@@ -79,6 +82,7 @@ func DefaultConfig() Config {
 		WebSocket:     ":8083",
 		WebSocketPath: "/mqtt",
 		AnonymousRead: true,
+		Admin:         admin.DefaultConfig(),
 		PublicTopics:  []string{"candle/#", "ticker/#", "bbo/#", "orderbook/#", "trade/#", "refprice/#", "status/#"},
 
 		MaxConnections:           20000,
@@ -192,6 +196,9 @@ func (c *Config) Validate() error {
 		if d.value < d.lo || d.value > d.hi {
 			return fmt.Errorf("%s: %s is not within %s and %s", d.key, d.value, d.lo, d.hi)
 		}
+	}
+	if err := c.Admin.Validate(); err != nil {
+		return err
 	}
 	return c.validateArrival()
 }

@@ -27,6 +27,11 @@ type queueLengths struct {
 func (s *session) queued() queueLengths {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.lengths()
+}
+
+// lengths is queued, by mu.
+func (s *session) lengths() queueLengths {
 	return queueLengths{
 		state:    s.state.len() + s.snapshot.len(),
 		events:   s.events.len(),

@@ -70,6 +70,7 @@ func newFrame(topic string, payload []byte) *frame {
 	return f
 }
 
+// payload returns the message's payload. It must not be changed.
 func (f *frame) payload() []byte { return f.v4.bytes[f.v4.props:] }
 
 // sending is how one connection wants a frame.

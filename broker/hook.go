@@ -98,8 +98,17 @@ func (h *hook) OnPacketEncode(cl *mqtt.Client, pk packets.Packet) packets.Packet
 			pk.ReasonCode = packets.CodeNoMatchingSubscribers.Code
 			pk.Properties.ReasonString = "not newer than the topic's version"
 		}
+	case packets.Disconnect:
+		h.refer(&pk)
 	}
 	return pk
+}
+
+// refer tells a client that is sent away where to [MQTT 5, 4.11].
+func (h *hook) refer(pk *packets.Packet) {
+	if pk.ReasonCode == packets.ErrServerMoved.Code {
+		pk.Properties.ServerReference = h.b.drainer.reference()
+	}
 }
 
 func (h *hook) connack(c *conn, pk packets.Packet) packets.Packet {
@@ -107,6 +116,7 @@ func (h *hook) connack(c *conn, pk packets.Packet) packets.Packet {
 		if !c.v5 {
 			pk.ReasonCode = connackV3(pk.ReasonCode, c.refused)
 		}
+		h.refer(&pk)
 		return pk
 	}
 	pk.Properties.MaximumPacketSize = uint32(h.b.cfg.MaxPacket)
@@ -127,7 +137,7 @@ func connackV3(code byte, ours packets.Code) byte {
 		return packets.Err3ClientIdentifierNotValid.Code
 	case packets.ErrBadUsernameOrPassword.Code:
 		return packets.ErrMalformedUsernameOrPassword.Code
-	case packets.ErrNotAuthorized.Code:
+	case packets.ErrNotAuthorized.Code, packets.ErrBanned.Code:
 		return packets.Err3NotAuthorized.Code
 	}
 	if code < packets.ErrUnspecifiedError.Code {

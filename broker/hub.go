@@ -59,6 +59,13 @@ func (h *hub) store(t *topic, m *Message, byArrival bool) (overflowed []*session
 	if v == retained && t.class != catalog.Event {
 		t.current.Store(f)
 	}
+	overflowed = h.fanOut(t, f, v)
+	h.stats.published.Add(1)
+	return overflowed, true
+}
+
+// fanOut hands a frame that t has just stored to the matching sessions. By t.mu.
+func (h *hub) fanOut(t *topic, f *frame, v verdict) (overflowed []*session) {
 	t.updates.Add(1)
 	var fan fanOut
 	nodes := *t.nodes.Load()
@@ -73,14 +80,13 @@ func (h *hub) store(t *topic, m *Message, byArrival bool) (overflowed []*session
 			n.mu.RUnlock()
 		}
 	}
-	h.stats.published.Add(1)
 	if fan.conflated > 0 {
 		h.stats.conflated.Add(fan.conflated)
 	}
 	if fan.dropped > 0 {
 		h.stats.dropped.Add(fan.dropped)
 	}
-	return fan.overflowed, true
+	return fan.overflowed
 }
 
 // fanOut counts what became of one message.

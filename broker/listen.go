@@ -29,9 +29,7 @@ func (t *TLS) configured() bool { return t.TCP != "" || t.WebSocket != "" }
 func (b *Broker) bind() (err error) {
 	defer func() {
 		if err != nil {
-			for _, e := range b.endpoints {
-				_ = e.Close()
-			}
+			b.unbind()
 		}
 	}()
 	var secure *tls.Config
@@ -96,6 +94,9 @@ func (b *Broker) Addrs() (a Addrs) {
 			at = &a.WebSocket
 		}
 		*at = e.Addr().String()
+	}
+	if b.admin != nil {
+		a.Admin = b.admin.Addr()
 	}
 	return a
 }
@@ -187,4 +188,10 @@ func (b *Broker) acceptWeb(ctx context.Context, e *endpoint) error {
 		return err
 	}
 	return nil
+}
+
+func (b *Broker) unbind() {
+	for _, e := range b.endpoints {
+		_ = e.Close()
+	}
 }

@@ -1,6 +1,9 @@
 package broker
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // registry holds the sessions by client id. It, not mochi, decides whether a session is present.
 type registry struct {
@@ -24,7 +27,7 @@ func (r *registry) claim(id string, c *conn, resume bool, queue int, current fun
 		old.attach(c, c.window)
 		return old, true, nil
 	}
-	s = &session{id: id, who: c.who}
+	s = &session{id: id, who: c.who, created: time.Now()}
 	s.finals.limit = queue
 	s.attach(c, c.window)
 	r.byID[id] = s
@@ -73,6 +76,27 @@ func (r *registry) room(id string, limit int) (ok bool, ended *session) {
 		}
 	}
 	return false, nil
+}
+
+// all returns the sessions, in no order. It holds up those that connect, no publisher.
+func (r *registry) all() []entry {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	es := make([]entry, 0, len(r.byID))
+	for _, s := range r.byID {
+		es = append(es, entry{s, s.who.user, s.who.publisher})
+	}
+	return es
+}
+
+func (r *registry) find(id string) (entry, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.byID[id]
+	if s == nil {
+		return entry{}, false
+	}
+	return entry{s, s.who.user, s.who.publisher}, true
 }
 
 func (r *registry) len() int {

@@ -129,12 +129,17 @@ func (b *Broker) makeRoom(id string) bool {
 	}
 	b.hub.kill(ended)
 	b.stats.disconnected("offline session made room")
-	if cl, found := b.mqtt.Clients.Get(ended.id); found && cl.Closed() {
+	b.forgetOffline(ended.id)
+	return ok
+}
+
+// forgetOffline makes mochi forget a client whose session has ended while it was away.
+func (b *Broker) forgetOffline(id string) {
+	if cl, found := b.mqtt.Clients.Get(id); found && cl.Closed() {
 		cl.ClearInflights()
 		b.mqtt.UnsubscribeClient(cl)
-		b.mqtt.Clients.Delete(ended.id)
+		b.mqtt.Clients.Delete(id)
 	}
-	return ok
 }
 
 // endOverflowed ends a session that does not take its closed candles and status. The client, told so, connects anew and gets the retained values.
@@ -185,8 +190,8 @@ func (b *Broker) connected() (cs []*conn) {
 	return cs
 }
 
-// drain sends what waits for as long as the configuration gives, then disconnects everyone with a reason.
-func (b *Broker) drain() {
+// sayGoodbye sends what waits for as long as the configuration gives, then disconnects everyone with a reason.
+func (b *Broker) sayGoodbye() {
 	b.mu.Lock()
 	b.closed = true
 	b.mu.Unlock()

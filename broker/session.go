@@ -12,8 +12,9 @@ import (
 //
 // Lock order: subsMu, hub.mu, filterNode.mu, mu. Publishers hold filterNode.mu (for reading) and take mu.
 type session struct {
-	id  string
-	who identity // whoever claimed it last; by registry.mu
+	id      string
+	who     identity // whoever claimed it last; by registry.mu
+	created time.Time
 
 	subsMu sync.Mutex // held while subs and the hub's index change
 	dead   bool       // by subsMu: ended, takes no more subscriptions

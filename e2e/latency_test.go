@@ -60,6 +60,7 @@ func eventToClient(b *testing.B, rate int, length time.Duration) {
 		cfg.Simulator.Symbols = append(cfg.Simulator.Symbols, simexchange.Symbol{Symbol: s, Base: fmt.Sprintf("C%d", i), Quote: "USDT", Tick: "0.01", Step: "0.0001", Price: "1000.00"})
 		fmt.Fprintf(&yaml, "  - {id: %s, source: {venue: binance, symbol: %s}, base: C%d, quote: USDT, tick: \"0.01\", step: \"0.0001\"}\n", s, s, i)
 	}
+	cfg.Broker.Admin.Listen = ""
 	cfg.Contracts = writeFile(b, "contracts.yaml", yaml.String())
 	cfg.Simulator.Market.Rate, cfg.Simulator.Market.Even, cfg.Simulator.Market.Backlog = float64(rate)/contracts, true, time.Minute
 	var mu sync.Mutex

@@ -44,7 +44,7 @@ func TestRolesAloneWithARemoteEdge(t *testing.T) {
 	role := func(name, config string) *process {
 		return launch(t, env, name, "-c", writeFile(t, name+".yaml", config))
 	}
-	edge := role("broker", `broker: {tcp: "127.0.0.1:0", websocket: "127.0.0.1:0", await_publisher: true, publishers: [{user: bridge, password_env: TICKCAST_BRIDGE_PASSWORD}]}`)
+	edge := role("broker", `broker: {tcp: "127.0.0.1:0", websocket: "127.0.0.1:0", admin: {listen: "127.0.0.1:0"}, await_publisher: true, publishers: [{user: bridge, password_env: TICKCAST_BRIDGE_PASSWORD}]}`)
 	address := "mqtt://" + edge.find(`msg=edge role=broker mqtt=(\S+)`)[1]
 	exchange := role("simexchange", `simulator: {listen: "127.0.0.1:0", market: {rate: 20}}`).find(`url=(http://\S+)`)[1]
 	role("compute", "form: embedded\ncompute: {"+kafka+"}")

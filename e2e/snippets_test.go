@@ -136,7 +136,7 @@ func startOldEdge(t *testing.T, held []message) *oldEdge {
 		t.Fatal(err)
 	}
 	cfg := broker.DefaultConfig()
-	cfg.TCP, cfg.WebSocket = "127.0.0.1:0", "127.0.0.1:0"
+	cfg.TCP, cfg.WebSocket, cfg.Admin.Listen = "127.0.0.1:0", "127.0.0.1:0", ""
 	b, err := broker.New(cfg, cat, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

@@ -141,7 +141,7 @@ func (p *process) addrs() addrs {
 const freePorts = `
 http: {listen: "127.0.0.1:0"}
 kafka: {listen: "127.0.0.1:0"}
-broker: {tcp: "127.0.0.1:0", websocket: "127.0.0.1:0"}
+broker: {tcp: "127.0.0.1:0", websocket: "127.0.0.1:0", admin: {listen: "127.0.0.1:0"}}
 `
 
 // up starts `tickcast up` with free ports and the given configuration.

@@ -78,7 +78,7 @@ func (c *Config) Validate() error {
 
 // freePorts replaces each listen address whose port is taken by one with a free port.
 func (c *Config) freePorts() {
-	for _, addr := range []*string{&c.HTTP.Listen, &c.Kafka.Listen, &c.Broker.TCP, &c.Broker.WebSocket, &c.Broker.TLS.TCP, &c.Broker.TLS.WebSocket} {
+	for _, addr := range []*string{&c.HTTP.Listen, &c.Kafka.Listen, &c.Broker.TCP, &c.Broker.WebSocket, &c.Broker.TLS.TCP, &c.Broker.TLS.WebSocket, &c.Broker.Admin.Listen} {
 		if *addr == "" {
 			continue
 		}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+
+	"github.com/tickcast/tickcast/broker"
 	"runtime/pprof"
 )
 
@@ -77,7 +79,11 @@ func (u *Up) Run(ctx context.Context) error {
 	case err = <-failed:
 	case <-ctx.Done():
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, broker.ErrDrained):
+		u.log.Info("the edge is empty; stopping")
+		err = nil
+	case err != nil:
 		u.log.Error("a role failed; stopping", "error", err)
 	}
 	for _, s := range stages {

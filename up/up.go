@@ -14,6 +14,7 @@ import (
 
 	"github.com/tickcast/tickcast/bridge"
 	"github.com/tickcast/tickcast/broker"
+	"github.com/tickcast/tickcast/broker/admin"
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/compute"
 	"github.com/tickcast/tickcast/engine"
@@ -36,6 +37,8 @@ type Up struct {
 	lock  *os.File
 	parts parts
 	ready chan struct{}
+
+	adminKey string // file with the operator's key
 }
 
 // parts are the roles, in the order in which data flows through them.
@@ -57,7 +60,8 @@ type parts struct {
 
 // Addrs are the addresses that clients use.
 type Addrs struct {
-	HTTP, MQTT, WebSocket, Kafka, Simulator string
+	HTTP, MQTT, WebSocket, Admin, Kafka, Simulator string
+	AdminKey                                       string // file with the operator's key; empty: there is none, or it was made elsewhere
 }
 
 // New builds every part; whatever is wrong with the configuration, a port or the data folder is an error here.
@@ -90,6 +94,9 @@ func New(cfg Config, version string, log *slog.Logger) (_ *Up, err error) {
 		cfg.Simulator.DataDir = filepath.Join(cfg.DataDir, "simulator")
 		cfg.Engine.DataDir = filepath.Join(cfg.DataDir, "engine")
 		cfg.Store.File = filepath.Join(cfg.DataDir, "store.db")
+		if err := u.adminFiles(&cfg.Broker.Admin); err != nil {
+			return nil, err
+		}
 	}
 	role := func(name string) *slog.Logger { return log.With("role", name) }
 	p := &u.parts
@@ -137,13 +144,32 @@ func New(cfg Config, version string, log *slog.Logger) (_ *Up, err error) {
 	mux := http.NewServeMux()
 	mux.Handle("/api/", p.history)
 	mux.Handle("/", web.Handler(web.AppOf(cat, origin, version, p.broker.Addrs().WebSocket, cfg.Broker.WebSocketPath)))
-	if p.http, err = public.New(cfg.HTTP, mux, u.isReady, role("http")); err != nil {
+	if p.http, err = public.New(cfg.HTTP, mux, func() bool { return u.isReady() && p.broker.Ready() }, role("http")); err != nil {
 		return nil, err
 	}
 	if p.bridge, err = bridge.New(bridge.Config{Kafka: client}, cat, p.broker, role("bridge")); err != nil {
 		return nil, err
 	}
 	return u, nil
+}
+
+// adminFiles fills in where the admin port keeps its files, those that the configuration names none for. Where the keys are ours, there is one from the start.
+func (u *Up) adminFiles(cfg *admin.Config) error {
+	dir := filepath.Join(u.cfg.DataDir, "admin")
+	for _, f := range []struct {
+		file *string
+		name string
+	}{{&cfg.AuditFile, "audit.jsonl"}, {&cfg.BannedFile, "banned.json"}} {
+		if *f.file == "" {
+			*f.file = filepath.Join(dir, f.name)
+		}
+	}
+	if cfg.Listen == "" || cfg.KeysFile != "" {
+		return nil
+	}
+	cfg.KeysFile, u.adminKey = filepath.Join(dir, "keys.yaml"), filepath.Join(dir, "operator.key")
+	_, err := admin.FirstKey(cfg.KeysFile, u.adminKey)
+	return err
 }
 
 // startKafka runs the embedded Kafka and makes its topics: the clients that New builds next need it.
@@ -195,7 +221,7 @@ func (u *Up) Ready() <-chan struct{} { return u.ready }
 // Addrs says where the parts listen.
 func (u *Up) Addrs() Addrs {
 	b := u.parts.broker.Addrs()
-	a := Addrs{HTTP: u.parts.http.Addr(), MQTT: b.TCP, WebSocket: b.WebSocket, Kafka: u.parts.kafka.Addr()}
+	a := Addrs{HTTP: u.parts.http.Addr(), MQTT: b.TCP, WebSocket: b.WebSocket, Admin: b.Admin, AdminKey: u.adminKey, Kafka: u.parts.kafka.Addr()}
 	if u.parts.simulator != nil {
 		a.Simulator = u.parts.simulator.URL()
 	}

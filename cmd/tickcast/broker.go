@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"github.com/spf13/cobra"
@@ -36,8 +37,11 @@ func newBroker() *cobra.Command {
 			g.Go(func() error { return s.Run(ctx) })
 		}
 		at := b.Addrs()
-		log.Info("edge", "mqtt", at.TCP, "websocket", at.WebSocket, "mqtts", at.TLS, "wss", at.SecureWebSocket)
+		log.Info("edge", "mqtt", at.TCP, "websocket", at.WebSocket, "mqtts", at.TLS, "wss", at.SecureWebSocket, "admin", at.Admin)
 		g.Go(func() error { return b.Run(ctx) })
-		return g.Wait()
+		if err := g.Wait(); !errors.Is(err, broker.ErrDrained) {
+			return err
+		}
+		return nil
 	})
 }

@@ -70,6 +70,13 @@ func printAddrs(cmd *cobra.Command, a up.Addrs) {
 	fmt.Fprintf(out, "  page       http://localhost:%s\n", port(a.HTTP))
 	fmt.Fprintf(out, "  MQTT       mqtt://localhost:%s        try: tickcast sub --url mqtt://localhost:%s 'candle/1m/+'\n", port(a.MQTT), port(a.MQTT))
 	fmt.Fprintf(out, "  WebSocket  ws://localhost:%s/mqtt\n", port(a.WebSocket))
+	if a.Admin != "" {
+		fmt.Fprintf(out, "  admin      http://%s", a.Admin)
+		if a.AdminKey != "" {
+			fmt.Fprintf(out, "  the operator's key is in %s", a.AdminKey)
+		}
+		fmt.Fprintln(out)
+	}
 	fmt.Fprintf(out, "  Kafka      %s\n", a.Kafka)
 	if a.Simulator != "" {
 		fmt.Fprintf(out, "  market     simulated, %s\n", a.Simulator)

@@ -1,0 +1,236 @@
+package admin
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tickcast/tickcast/configs"
+)
+
+// Each testdata/*.bad.yaml says in its first line which error it must give.
+func TestBadFilesAreRefusedWithThePlace(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.bad.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no fixtures: %v", err)
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, _, _ := strings.Cut(string(b), "\n")
+		want, ok := strings.CutPrefix(first, "# want: ")
+		if !ok {
+			t.Fatalf("%s: does not begin with what it wants", f)
+		}
+		if strings.HasPrefix(filepath.Base(f), "keys-") {
+			_, err = decodeKeys(f, b)
+		} else {
+			c := DefaultConfig()
+			if err = configs.Decode(f, b, &c); err == nil {
+				err = c.Validate()
+			}
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v\nwant %s", f, err, want)
+		}
+	}
+	if c := DefaultConfig(); c.Validate() != nil || c.Listen != "127.0.0.1:18083" {
+		t.Errorf("the default: %+v %v", c, c.Validate())
+	}
+}
+
+func TestKeysAreTakenAndRefusedWhileTheEdgeRuns(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "new", "keys.yaml")
+	ring, err := newKeyring(file, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatalf("a file that is not there yet: %v", err)
+	}
+	look := func() { ring.looked = time.Time{} } // a second later
+	one, err := AddKey(file, "one", Viewer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := AddKey(file, "two", Operator)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := AddKey(file, "two", Viewer); err == nil {
+		t.Error("a name was taken twice")
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, _ := os.Stat(file); info.Mode().Perm() != 0o600 || strings.Contains(string(b), one) {
+		t.Errorf("mode %v, or the key itself is in the file", info.Mode())
+	}
+	look()
+	if k, ok := ring.find("", two); !ok || k.name != "two" || !k.role.allows(Operator) {
+		t.Errorf("%+v %v", k, ok)
+	}
+	if k, ok := ring.find("", one); !ok || k.role.allows(Operator) || !k.role.allows(Viewer) {
+		t.Errorf("%+v %v", k, ok)
+	}
+	if _, ok := ring.find("", one+"x"); ok {
+		t.Error("a longer key was taken")
+	}
+	if err := os.WriteFile(file, []byte("keys: [{name: one"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	look()
+	if _, ok := ring.find("", one); !ok {
+		t.Error("a file that cannot be read took the keys away")
+	}
+	if err := os.WriteFile(file, []byte(strings.Join(strings.Split(string(b), "\n")[:3], "\n")+"\n"), 0o600); err != nil { // without the last line
+		t.Fatal(err)
+	}
+	look()
+	if _, ok := ring.find("", two); ok {
+		t.Error("a key that was taken out is taken")
+	}
+	if _, ok := ring.find("", one); !ok {
+		t.Error("the other key is refused")
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	look()
+	if _, ok := ring.find("", one); ok {
+		t.Error("without the file there are keys")
+	}
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(file, 0o622); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newKeyring(file, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "can be written by others") {
+		t.Errorf("a file that anyone can write: %v", err)
+	}
+}
+
+func TestFirstKeyIsMadeOnce(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	keys, file := filepath.Join(dir, "admin", "keys.yaml"), filepath.Join(dir, "admin", "operator.key")
+	if made, err := FirstKey(keys, file); !made || err != nil {
+		t.Fatal(made, err)
+	}
+	first, _ := os.ReadFile(file)
+	if made, err := FirstKey(keys, file); made || err != nil {
+		t.Fatal(made, err)
+	}
+	second, _ := os.ReadFile(file)
+	info, err := os.Stat(file)
+	if err != nil || info.Mode().Perm() != 0o600 || string(first) != string(second) {
+		t.Errorf("%v, mode %v", err, info.Mode())
+	}
+	if ring, err := newKeyring(keys, slog.New(slog.DiscardHandler)); err != nil {
+		t.Error(err)
+	} else if k, ok := ring.find("", strings.TrimSpace(string(first))); !ok || k.role != Operator {
+		t.Errorf("the key is not taken: %+v", k)
+	}
+}
+
+func TestAuditKeepsItsBoundAndSurvivesACrash(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "audit.jsonl")
+	const bound = 4 << 10
+	a, err := openAudit(path, bound)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry := func(i int) Entry {
+		return Entry{Who: fmt.Sprint("w", i), Method: "DELETE", Path: "/x", Status: 204, Result: "done"}
+	}
+	const n = 200
+	for i := range n {
+		if err := a.add(entry(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, f := range []string{path, path + ".1"} {
+		if info, err := os.Stat(f); err != nil || info.Size() > bound || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v %+v", f, err, info)
+		}
+	}
+	if err := os.Rename(path, path+".away"); err != nil { // as logrotate does
+		t.Fatal(err)
+	}
+	if err := a.add(entry(n)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Errorf("after the file was moved away: %v", err)
+	}
+	a.close()
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString(`{"who":"cut o`); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	if a, err = openAudit(path, bound); err != nil {
+		t.Fatal(err)
+	}
+	defer a.close()
+	if err := a.add(entry(n + 1)); err != nil {
+		t.Fatal(err)
+	}
+	got, total := a.page(Page{Number: 1, Limit: 2})
+	if total < 3 || got[0].Who != fmt.Sprint("w", n+1) || got[1].Who != fmt.Sprint("w", n) {
+		t.Errorf("%d: %+v", total, got)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil || !strings.HasSuffix(string(b), "}\n") || strings.Contains(string(b), `cut o{`) {
+		t.Errorf("%v\n%s", err, b)
+	}
+}
+
+func TestAuditThatCannotBeWrittenIsOwedAndSaidSo(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "d")
+	path := filepath.Join(dir, "audit.jsonl")
+	a, err := openAudit(path, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.close()
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.add(Entry{Who: "first"}); err == nil {
+		t.Fatal("there is no folder, but no error")
+	}
+	if a.ready() == nil {
+		t.Error("ready, with an entry owed")
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.ready(); err != nil {
+		t.Errorf("not ready again: %v", err)
+	}
+	if b, err := os.ReadFile(path); err != nil || !strings.Contains(string(b), `"who":"first"`) {
+		t.Errorf("%v %s", err, b)
+	}
+}
+
+func TestPageBounds(t *testing.T) {
+	for _, tt := range []struct{ number, limit, n, from, to int }{
+		{1, 10, 0, 0, 0}, {1, 10, 5, 0, 5}, {1, 10, 10, 0, 10}, {2, 10, 10, 10, 10}, {2, 10, 11, 10, 11}, {1 << 30, 1000, 11, 11, 11},
+	} {
+		if from, to := (Page{Number: tt.number, Limit: tt.limit}).Bounds(tt.n); from != tt.from || to != tt.to {
+			t.Errorf("page %d of %d in %d: %d, %d", tt.number, tt.limit, tt.n, from, to)
+		}
+	}
+}
