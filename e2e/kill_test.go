@@ -172,7 +172,7 @@ func writesCheckpoint(t *testing.T, dir string) bool {
 	return err == nil
 }
 
-var feedState = regexp.MustCompile(`msg=feed .*contract=(\S+) state=(\S+)`)
+var feedState = regexp.MustCompile(`msg=feed .*contract=(\S+) log=trades state=(\S+)`)
 
 // fillsGap says whether a feed is looking for the trades that it has missed.
 func fillsGap(p *process) bool {
