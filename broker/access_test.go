@@ -360,3 +360,17 @@ func TestSilentClientIsClosedAfterItsKeepalive(t *testing.T) {
 	dial(t, b.Addrs().TCP, dialing{id: "c", keepalive: 1}).closed()
 	waitFor(t, "the count", func() bool { return b.Stats().Disconnects["keep alive timeout"] == 1 })
 }
+
+// What the hub takes of a client, mochi does not see; the client is alive nevertheless.
+func TestAcknowledgementsAloneKeepAConnectionAlive(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, nil)
+	c := dial(t, b.Addrs().TCP, dialing{id: "c", keepalive: 2})
+	c.subscribe(filter("status/#", 1))
+	start := time.Now()
+	for i := int64(1); time.Since(start) < 4*time.Second; i++ { // mochi waits 3 s
+		put(t, b, "status/A/feed", ver(1, 0, i), "x")
+		c.message()
+		time.Sleep(100 * time.Millisecond)
+	}
+}

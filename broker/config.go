@@ -43,9 +43,11 @@ type Config struct {
 	MaxFilterLevels          int `yaml:"max_filter_levels"`
 	MaxFilterBytes           int `yaml:"max_filter_bytes"`
 
-	QueueMessages  int `yaml:"queue_messages"`  // closed candles and status that may wait per session before it is ended
-	EventMessages  int `yaml:"event_messages"`  // events that may wait per connection before the oldest is dropped
-	InflightWindow int `yaml:"inflight_window"` // unacknowledged QoS 1 messages per session, unless the client's Receive Maximum is lower
+	QueueMessages  int           `yaml:"queue_messages"`             // closed candles and status that may wait per session before it is ended
+	EventMessages  int           `yaml:"event_messages"`             // events that may wait per connection before the oldest is dropped
+	ClientMessages int           `yaml:"client_messages_per_second"` // that one client is sent; a token may say otherwise; 0: no limit
+	ClientBytes    configs.Bytes `yaml:"client_bytes_per_second"`    // the same of bytes
+	InflightWindow int           `yaml:"inflight_window"`            // unacknowledged QoS 1 messages per session, unless the client's Receive Maximum is lower
 
 	MaxPacket       configs.Bytes    `yaml:"max_packet"`        // largest packet that a client may send
 	ConnectTimeout  configs.Duration `yaml:"connect_timeout"`   // from accept to CONNECT
@@ -173,6 +175,8 @@ func (c *Config) Validate() error {
 		{"max_filter_bytes", int64(c.MaxFilterBytes), 1, 65535},
 		{"queue_messages", int64(c.QueueMessages), 1, 1 << 24},
 		{"event_messages", int64(c.EventMessages), 1, 1 << 24},
+		{"client_messages_per_second", int64(c.ClientMessages), 0, 1 << 30},
+		{"client_bytes_per_second", int64(c.ClientBytes), 0, 1 << 40},
 		{"inflight_window", int64(c.InflightWindow), 1, 1024},
 		{"max_packet", int64(c.MaxPacket), 1 << 10, 16 << 20},
 		{"send_buffer", int64(c.SendBuffer), 4 << 10, 16 << 20},

@@ -45,19 +45,23 @@ type conn struct {
 
 	// Used by the reader's goroutine alone.
 	denied   map[string]packets.Code // filters of the SUBSCRIBE in work that were refused
+	interval uint32                  // of the SUBSCRIBE in work: least time between two updates, ms
+	badRate  error                   // of the SUBSCRIBE in work
 	asked    int                     // filters of the SUBSCRIBE in work
 	notNewer bool                    // the PUBLISH in work had a version that is not newer
 
 	in     *wire.Reader
 	unread []byte // of the packet that mochi is reading
 
-	behind   bool                       // packets were taken whose effects are still to come
-	patience time.Duration              // how long the client may say nothing, 0: for ever
-	publish  func(pk *wire.Packet) bool // of a publisher: takes a message of QoS 0, if it can; nil for others
-	pumpAll  func()                     // of a publisher: has its messages sent
+	behind    bool                       // packets were taken whose effects are still to come
+	patience  time.Duration              // how long the client may say nothing, 0: for ever
+	refreshed time.Time                  // when its deadline was set last
+	publish   func(pk *wire.Packet) bool // of a publisher: takes a message of QoS 0, if it can; nil for others
+	pumpAll   func()                     // of a publisher: has its messages sent
 
 	session atomic.Pointer[session]
 	figures figures
+	ration  atomic.Pointer[ration] // nil: no limit
 
 	mu      sync.Mutex
 	control []byte // whole packets from mochi, in order
@@ -122,9 +126,9 @@ func (c *conn) answer(frame []byte) {
 
 // SetDeadline is called by mochi before each packet that it reads, from the client's keepalive. The write deadline is the sender's own.
 func (c *conn) SetDeadline(t time.Time) error {
-	c.patience = 0
+	c.patience, c.refreshed = 0, time.Now()
 	if !t.IsZero() {
-		c.patience = time.Until(t)
+		c.patience = t.Sub(c.refreshed)
 	}
 	return c.setReadDeadline(t)
 }

@@ -65,6 +65,16 @@ func (h *hook) OnConnect(cl *mqtt.Client, pk packets.Packet) error {
 		_ = h.b.mqtt.SendConnack(cl, code, false, nil)
 		return code
 	}
+	messages, bytes := h.b.cfg.ClientMessages, int(h.b.cfg.ClientBytes)
+	if n := c.who.limits.MessagesPerSecond; n > 0 {
+		messages = n
+	}
+	if n := c.who.limits.BytesPerSecond; n > 0 {
+		bytes = n
+	}
+	if messages+bytes > 0 {
+		c.limitRates(messages, bytes)
+	}
 	if c.who.publisher {
 		c.publish = func(pk *wire.Packet) bool { return h.b.takePublish(c, pk) }
 		c.pumpAll = h.b.hub.start
@@ -204,6 +214,9 @@ func (h *hook) OnACLCheck(cl *mqtt.Client, topic string, write bool) bool {
 		return false
 	}
 	code := h.b.maySubscribe(c, topic)
+	if c.badRate != nil {
+		code = packets.ErrImplementationSpecificError
+	}
 	if code == packets.CodeSuccess {
 		return true
 	}
@@ -262,6 +275,7 @@ func (*hook) OnSubscribe(cl *mqtt.Client, pk packets.Packet) packets.Packet {
 	c := connOf(cl)
 	clear(c.denied)
 	c.asked = 0
+	c.interval, c.badRate = askedInterval(&pk)
 	if s := c.session.Load(); s != nil {
 		s.setHold(c, true)
 	}
@@ -281,7 +295,7 @@ func (h *hook) OnSubscribed(cl *mqtt.Client, pk packets.Packet, codes []byte) {
 			}
 			continue
 		}
-		sub := subscription{filter: f.Filter, qos: codes[i], asPublished: f.RetainAsPublished, id: f.Identifier}
+		sub := subscription{filter: f.Filter, qos: codes[i], asPublished: f.RetainAsPublished, id: f.Identifier, interval: c.interval}
 		existed, ok := h.b.hub.subscribe(s, c, sub)
 		if ok && (f.RetainHandling == 0 || f.RetainHandling == 1 && !existed) {
 			snapshots = append(snapshots, f.Filter)

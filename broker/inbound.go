@@ -59,8 +59,10 @@ func (c *conn) caughtUp() {
 		c.pumpAll()
 	}
 	c.kick()
-	if c.patience > 0 { // mochi, which did not see them, counts from the last packet that it saw
-		_ = c.setReadDeadline(time.Now().Add(c.patience))
+	// mochi, which did not see them, counts from the last packet that it saw.
+	if now := time.Now(); c.patience > 0 && now.Sub(c.refreshed) > c.patience/16 {
+		c.refreshed = now
+		_ = c.setReadDeadline(now.Add(c.patience))
 	}
 }
 

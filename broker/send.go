@@ -16,7 +16,12 @@ type batch struct {
 }
 
 // tally counts what one batch holds.
-type tally struct{ messages, tooLarge uint64 }
+type tally struct {
+	messages, tooLarge uint64
+	most               uint64 // messages
+}
+
+func (n *tally) full() bool { return n.messages >= n.most }
 
 // gather makes the next batch in buf: what mochi wrote, then what the session has.
 //
@@ -25,7 +30,7 @@ type tally struct{ messages, tooLarge uint64 }
 func (c *conn) gather(buf *[]byte) (b batch) {
 	bytes := (*buf)[:frameRoom]
 	if s := c.session.Load(); s != nil {
-		bytes, b.more = s.collect(c, bytes, int(c.cfg.BatchBytes), &b.n)
+		bytes, b.more = c.collect(s, bytes, &b.n)
 		*buf = bytes
 	}
 	c.mu.Lock()

@@ -26,6 +26,7 @@ type session struct {
 	snapshot   dirtySet // final topics whose retained value has still to be sent, after what waits in finals
 	events     ring[delivery]
 	state      dirtySet
+	pacer      pacer
 	overflow   bool // finals overflowed: the session is being ended
 	persistent bool // outlives its connection
 	hold       bool // a SUBSCRIBE is being processed: nothing is sent before its SUBACK
@@ -108,6 +109,7 @@ func (s *session) attach(c *conn, window int) {
 	}
 	s.conn, s.hold, s.persistent = c, true, c.keep
 	s.state.reset()
+	s.pacer.reset()
 	s.snapshot.reset()
 	s.events.reset()
 	s.finals.resume(window)
@@ -122,6 +124,7 @@ func (s *session) detach(c *conn) bool {
 	}
 	s.conn = nil
 	s.state.reset()
+	s.pacer.reset()
 	s.snapshot.reset()
 	s.events.reset()
 	return true
@@ -202,13 +205,16 @@ func (s *session) collect(c *conn, dst []byte, limit int, n *tally) (out []byte,
 		if s.state.len() == 0 {
 			events = end
 		}
-		for s.events.len() > 0 && len(dst) < events {
+		for s.events.len() > 0 && len(dst) < events && !n.full() {
 			dst = s.emit(c, dst, s.events.pop(), 0, false, n)
 		}
-		for len(dst) < end {
+		for len(dst) < end && !n.full() {
 			t, snapshot, ok := s.state.pop()
 			if !ok {
 				break
+			}
+			if !snapshot && s.paced(c, t) {
+				continue
 			}
 			f := t.current.Load()
 			dst = s.emit(c, dst, delivery{f: f, t: t, retain: snapshot && !f.clear}, 0, false, n)
@@ -225,7 +231,7 @@ func (s *session) ready() bool {
 
 // collectFinals takes turns between what waits and the snapshot, so that neither holds up the other.
 func (s *session) collectFinals(c *conn, dst []byte, end int, n *tally) []byte {
-	for more := true; more && len(dst) < end; {
+	for more := true; more && len(dst) < end && !n.full(); {
 		f, dup, waited := s.finals.next()
 		if waited {
 			dst = s.emit(c, dst, f.delivery, f.id, dup, n)

@@ -6,6 +6,7 @@ type subscription struct {
 	qos         byte
 	asPublished bool   // Retain As Published
 	id          int    // subscription identifier, 0: none
+	interval    uint32 // least time between two updates of a state topic, ms; 0: none
 	at          uint32 // coarseMS when it was asked for
 	node        *filterNode
 }
@@ -17,6 +18,7 @@ func (s *subscription) annotates() bool { return s.id != 0 || s.asPublished }
 type subscriptions struct {
 	byFilter  map[string]subscription
 	byNode    map[*filterNode]subscription
+	slowed    int // so many have an interval
 	annotated int // so many have an identifier or Retain As Published; with 0 frames are copied plainly
 }
 
@@ -36,6 +38,9 @@ func (s *subscriptions) set(sub subscription) {
 	if sub.annotates() {
 		s.annotated++
 	}
+	if sub.interval > 0 {
+		s.slowed++
+	}
 }
 
 func (s *subscriptions) remove(filter string) {
@@ -47,6 +52,9 @@ func (s *subscriptions) remove(filter string) {
 	delete(s.byNode, sub.node)
 	if sub.annotates() {
 		s.annotated--
+	}
+	if sub.interval > 0 {
+		s.slowed--
 	}
 }
 
