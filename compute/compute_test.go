@@ -26,12 +26,7 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	cat, err := catalog.Load("", "", catalog.Embedded)
-	if err != nil {
-		t.Fatal(err)
-	}
-	k, err := embedded.New(embedded.Config{Listen: "127.0.0.1:0"}, quiet)
+	k, err := embedded.New(embedded.Config{Listen: "127.0.0.1:0"}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,15 +34,26 @@ func newBench(t *testing.T) *bench {
 	done := make(chan struct{})
 	go func() { k.Run(ctx); close(done) }()
 	t.Cleanup(func() { cancel(); <-done })
+	return newBenchOn(t, k.Addr())
+}
+
+// newBenchOn makes the topics of an empty Kafka.
+func newBenchOn(t *testing.T, addr string) *bench {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	cat, err := catalog.Load("", "", catalog.Embedded)
+	if err != nil {
+		t.Fatal(err)
+	}
 	b := &bench{t: t, cat: cat, cfg: DefaultConfig()}
-	b.cfg.Kafka.Brokers = k.Addr()
+	b.cfg.Kafka.Brokers = addr
 	b.cfg.Checkpoint = filepath.Join(t.TempDir(), "compute.checkpoint")
 	admin, err := kafka.NewAdmin(b.cfg.Kafka)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer admin.Close()
-	if _, err := admin.Apply(ctx, kafka.Specs(cat), 1); err != nil {
+	if _, err := admin.Apply(t.Context(), kafka.Specs(cat), 1); err != nil {
 		t.Fatal(err)
 	}
 	if b.prod, err = kafka.NewProducer(b.cfg.Kafka, kafka.ProducerOptions{Name: "test"}, quiet); err != nil {

@@ -1,13 +1,22 @@
 package compute
 
 import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/tickcast/tickcast/catalog"
+	"github.com/tickcast/tickcast/configs"
+	"github.com/tickcast/tickcast/kafka/embedded"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -104,5 +113,68 @@ func TestCandlesComeOutOfTheLogAndARestartGoesOn(t *testing.T) {
 		if _, ok := live["BTCUSDT/"+p.String()+" 1000."+itoa(p.OpenMs(minute0))+".6"]; !ok && p > market.Period1m {
 			t.Errorf("%s was not published after its last trade before the restart", p)
 		}
+	}
+}
+
+// kafkaOfItsOwn, in the environment, makes TestKafkaOfItsOwn the process that is stopped.
+const kafkaOfItsOwn = "TICKCAST_TEST_KAFKA_DIR"
+
+// TestKafkaOfItsOwn serves an embedded Kafka until its standard input ends.
+func TestKafkaOfItsOwn(t *testing.T) {
+	dir := os.Getenv(kafkaOfItsOwn)
+	if dir == "" {
+		t.Skip("only as a process of TestComputeOutlivesAKafkaThatStandsStill")
+	}
+	k, err := embedded.New(embedded.Config{Listen: "127.0.0.1:0", DataDir: dir}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Println("kafka", k.Addr())
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		cancel()
+	}()
+	if err := k.Run(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// A Kafka, or a machine, that stands still for some seconds holds compute up and does not end it.
+func TestComputeOutlivesAKafkaThatStandsStill(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command(os.Args[0], "-test.run=^TestKafkaOfItsOwn$")
+	cmd.Env = append(os.Environ(), kafkaOfItsOwn+"="+t.TempDir())
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Signal(syscall.SIGCONT); _ = in.Close(); _ = cmd.Wait() })
+	var addr string
+	if _, err := fmt.Fscanf(out, "kafka %s", &addr); err != nil {
+		t.Fatal(err)
+	}
+	b := newBenchOn(t, addr)
+	b.cfg.RoundEvery = configs.Duration(time.Second)
+	l := &logWriter{contract: "BTCUSDT"}
+	b.write(l.begin(minute0)...)
+	c, stop := b.run()
+	until(t, "first round", func() bool { return c.Stats().Rounds > 0 })
+	_ = cmd.Process.Signal(syscall.SIGSTOP)
+	time.Sleep(4 * askLimit) // a round is due meanwhile, and asking takes askLimit
+	_ = cmd.Process.Signal(syscall.SIGCONT)
+	rounds := c.Stats().Rounds
+	b.write(l.trade(minute0+1, 200))
+	until(t, "a round after Kafka goes on", func() bool { return c.Stats().Rounds > rounds })
+	until(t, "the trade's candle", func() bool { return strings.Contains(b.newest(catalog.PushCandles)["BTCUSDT/1m"], `"c":"2.00"`) })
+	if log := stop(); !strings.Contains(log, "the round comes later") {
+		t.Errorf("no round was due while Kafka stood still: nothing was tested\n%s", log)
 	}
 }

@@ -15,6 +15,11 @@ import (
 // recordOverhead is about what Kafka stores of a record beside its key and value: headers, and often a batch of its own.
 const recordOverhead = 160
 
+const (
+	askLimit   = time.Second // for one answer: nothing is computed meanwhile
+	retryRound = time.Second
+)
+
 // rounds says when every key's full state is due again in the topics that are bounded by time and bytes. It counts bytes per partition since the last round
 // began. The next one is due at a third of the bound: then that round and this one are there together, whatever happens in between.
 type rounds struct {
@@ -95,7 +100,13 @@ func (w *worker) roundIfDue(now time.Time) error {
 	r.next = now.Add(r.every)
 	offsets := map[string][]int64{}
 	for topic := range r.topics {
-		ranges, err := w.producer.Ranges(topic) // what is queued lies behind: reading may begin before the round, never after
+		ranges, err := w.producer.Ranges(topic, askLimit) // what is queued lies behind: reading may begin before the round, never after
+		if kafka.Unreachable(err) {
+			w.log.Warn("Kafka does not say where its topics end; the round comes later", "topic", topic, "error", err)
+			r.next = time.Now().Add(retryRound)
+			r.full = false
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -117,7 +128,7 @@ func (w *worker) roundIfDue(now time.Time) error {
 		w.log.Warn("the state of all keys hardly fits a topic's retention_bytes; a bridge that starts may have to wait", "topic", topic)
 	}
 	if !w.flush("round") {
-		r.next = now.Add(time.Second)
+		r.next = now.Add(retryRound)
 		return nil
 	}
 	value, err := json.Marshal(struct {

@@ -3,6 +3,7 @@
 package kafka
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -56,6 +57,19 @@ func with(m ck.ConfigMap, more ck.ConfigMap) *ck.ConfigMap {
 		m[k] = v
 	}
 	return &m
+}
+
+// Unreachable says whether an error means that the cluster does not answer now, which passes, rather than that something is wrong.
+func Unreachable(err error) bool {
+	var e ck.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Code() {
+	case ck.ErrTimedOut, ck.ErrTransport, ck.ErrAllBrokersDown, ck.ErrLeaderNotAvailable, ck.ErrNotLeaderForPartition, ck.ErrRequestTimedOut:
+		return true
+	}
+	return false
 }
 
 // report logs what librdkafka says of itself: connection trouble is a warning, it goes on trying.

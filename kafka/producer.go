@@ -113,7 +113,9 @@ func (p *Producer) Flush(ctx context.Context) error {
 }
 
 // Ranges returns the range of each partition of a topic, by partition number. It does not wait behind fetches, as a reader's would.
-func (p *Producer) Ranges(topic string) ([]Range, error) { return ranges(p.p, topic) }
+func (p *Producer) Ranges(topic string, within time.Duration) ([]Range, error) {
+	return ranges(p.p, topic, within)
+}
 
 // Close flushes for at most the given time and lets go of the connections.
 func (p *Producer) Close(wait time.Duration) error {

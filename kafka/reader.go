@@ -128,7 +128,7 @@ func (r *Reader) Poll(timeout time.Duration) (*Record, error) {
 type Range struct{ Low, High int64 }
 
 // Ranges returns the range of each partition of a topic, by partition number. While partitions are assigned each question waits behind a fetch.
-func (r *Reader) Ranges(topic string) ([]Range, error) { return ranges(r.c, topic) }
+func (r *Reader) Ranges(topic string) ([]Range, error) { return ranges(r.c, topic, ConnectTimeout) }
 
 // asker is what the driver's producer and consumer have in common here.
 type asker interface {
@@ -136,8 +136,9 @@ type asker interface {
 	QueryWatermarkOffsets(topic string, partition int32, timeoutMs int) (low, high int64, err error)
 }
 
-func ranges(c asker, topic string) ([]Range, error) {
-	md, err := c.GetMetadata(&topic, false, int(ConnectTimeout/time.Millisecond))
+func ranges(c asker, topic string, within time.Duration) ([]Range, error) {
+	limitMs := int(within / time.Millisecond)
+	md, err := c.GetMetadata(&topic, false, limitMs)
 	if err != nil {
 		return nil, fmt.Errorf("ask Kafka for topic %s: %w", topic, err)
 	}
@@ -147,7 +148,7 @@ func ranges(c asker, topic string) ([]Range, error) {
 	}
 	ranges := make([]Range, len(t.Partitions))
 	for i := range ranges {
-		low, high, err := c.QueryWatermarkOffsets(topic, int32(i), int(ConnectTimeout/time.Millisecond))
+		low, high, err := c.QueryWatermarkOffsets(topic, int32(i), limitMs)
 		if err != nil {
 			return nil, fmt.Errorf("ask Kafka for the offsets of %s partition %d: %w", topic, i, err)
 		}
