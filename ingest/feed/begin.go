@@ -99,6 +99,8 @@ func (f *Feed) foreign(t *tailState) string {
 		return "there is no log yet"
 	case t.newest.Source != c.Source || t.newest.Simulated != f.simulated:
 		return fmt.Sprintf("the log is of source %s (simulated: %t)", t.newest.Source, t.newest.Simulated)
+	case t.hasSpec && t.contract.Spec.Delisted:
+		return "the contract had left the catalogue" // and who computes from the log has forgotten it: only seeds begin it again
 	case t.newest.Kind == market.KindSeed && !t.hasSpec, t.block > 0:
 		return "the log ends within a block of seeds"
 	case !t.hasTrade:
