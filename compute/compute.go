@@ -32,10 +32,12 @@ type Stats struct {
 
 // Compute is made by New and works in Run.
 type Compute struct {
-	cfg  Config
-	cat  *catalog.Catalog
-	log  *slog.Logger
-	done stats
+	cfg   Config
+	cat   *catalog.Catalog
+	log   *slog.Logger
+	done  stats
+	begun chan struct{}
+	lost  string // set before begun is closed
 }
 
 type stats struct {
@@ -50,8 +52,15 @@ func New(cfg Config, cat *catalog.Catalog, log *slog.Logger) (*Compute, error) {
 	if r := newRounds(cat, cfg.RoundEvery.D()); cat.Form == catalog.Embedded && r.every < time.Second {
 		return nil, fmt.Errorf("round_every: must be set, %s is no retention to take a third of", 3*r.every)
 	}
-	return &Compute{cfg: cfg, cat: cat, log: log}, nil
+	return &Compute{cfg: cfg, cat: cat, log: log, begun: make(chan struct{})}, nil
 }
+
+// Begun is closed when Run knows where it goes on, before it computes anything.
+func (c *Compute) Begun() <-chan struct{} { return c.begun }
+
+// Lost says, once Begun is closed, why the contracts' states cannot be made up from what the logs of trades still hold; empty: they can, or are there. Whoever
+// writes the logs must then begin them anew, with seeds, or nothing is computed until the seeds of the next midnight.
+func (c *Compute) Lost() string { return c.lost }
 
 // Stats returns the counts.
 func (c *Compute) Stats() Stats {

@@ -25,14 +25,15 @@ type machine interface {
 type product struct {
 	log          string // topic
 	pushed       []string
+	seeded       bool // a contract begins at a block of seeds, which is written at an epoch's beginning and at midnight only
 	stateVersion uint64
 	core         func(contract string, startMs int64, emit func(*core.Output)) machine
 }
 
 var products = []product{
-	{catalog.MarketTrades, []string{catalog.PushCandles, catalog.PushClosed, catalog.PushTickers}, candle.StateVersion,
+	{catalog.MarketTrades, []string{catalog.PushCandles, catalog.PushClosed, catalog.PushTickers}, true, candle.StateVersion,
 		func(id string, startMs int64, emit func(*core.Output)) machine { return candle.New(id, startMs, emit) }},
-	{catalog.MarketBooks, []string{catalog.PushBBO, catalog.PushBooks}, orderbook.StateVersion,
+	{catalog.MarketBooks, []string{catalog.PushBBO, catalog.PushBooks}, false, orderbook.StateVersion,
 		func(id string, startMs int64, emit func(*core.Output)) machine {
 			return orderbook.New(id, startMs, emit)
 		}},

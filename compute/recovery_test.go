@@ -14,6 +14,7 @@ import (
 	"github.com/tickcast/tickcast/compute/candle"
 	"github.com/tickcast/tickcast/compute/core"
 	"github.com/tickcast/tickcast/configs"
+	"github.com/tickcast/tickcast/kafka"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -171,6 +172,37 @@ func TestUnusableCheckpointsAreNamedAndTheLogIsReadFromItsStart(t *testing.T) {
 	until(t, "all records of the other log", func() bool { return c.Stats().Records == 54 })
 	if text := stop(); !strings.Contains(text, "does not fit the log") || !strings.Contains(text, "another record at offset 43") {
 		t.Errorf("the log does not say that the checkpoint is of another one:\n%s", text)
+	}
+}
+
+// TestALogThatLostItsSeedsIsSaid: without a state a log is enough that is there from its first record on; of books any part is, they have a beginning each minute.
+func TestALogThatLostItsSeedsIsSaid(t *testing.T) {
+	t.Parallel()
+	whole, cut, empty := kafka.Range{High: 9}, kafka.Range{Low: 3, High: 9}, kafka.Range{Low: 9, High: 9}
+	for i, c := range []struct {
+		trades, books []kafka.Range
+		want          string
+	}{
+		{[]kafka.Range{whole, {}}, []kafka.Range{cut}, ""},
+		{[]kafka.Range{empty, whole}, []kafka.Range{whole}, ""}, // nobody's state
+		{[]kafka.Range{whole, cut}, []kafka.Range{whole}, "compute has no state, and market.trades partition 1 begins at offset 3: its seeds may be gone"},
+	} {
+		if got := lost([][]kafka.Range{c.trades, c.books}); got != c.want {
+			t.Errorf("%d: %q, want %q", i, got, c.want)
+		}
+	}
+	b := newBench(t)
+	l := &logWriter{contract: "BTCUSDT"}
+	b.write(l.begin(minute0)...)
+	c, stop := b.run()
+	defer stop()
+	select {
+	case <-c.Begun():
+	case <-time.After(20 * time.Second):
+		t.Fatal("it does not say that it goes on")
+	}
+	if why := c.Lost(); why != "" {
+		t.Errorf("a log that is there from its first record on: %s", why)
 	}
 }
 

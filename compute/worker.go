@@ -122,7 +122,9 @@ func (w *worker) begin() error {
 		for i := range products {
 			logs = append(logs, &inputLog{product: &products[i], places: make([]place, len(ranges[i])), machines: map[string]machine{}})
 		}
+		w.lost = lost(ranges)
 	}
+	close(w.begun)
 	w.logs = logs
 	var ps []kafka.Position
 	for i, l := range w.logs {
@@ -136,6 +138,18 @@ func (w *worker) begin() error {
 		}
 	}
 	return w.reader.Assign(ps)
+}
+
+// lost says why logs cannot be computed from their start, as far as they are there; empty if they can. Books need no beginning: each minute has one.
+func lost(ranges [][]kafka.Range) string {
+	for i := range products {
+		for n, r := range ranges[i] {
+			if products[i].seeded && r.Low > 0 && r.High > r.Low {
+				return fmt.Sprintf("compute has no state, and %s partition %d begins at offset %d: its seeds may be gone", products[i].log, n, r.Low)
+			}
+		}
+	}
+	return ""
 }
 
 // refuse says why a checkpoint cannot be continued on the logs that are there; empty if it can.

@@ -59,6 +59,14 @@ func New(cfg Config, contracts []market.Contract, log *marketlog.Writer, logger 
 // Empty says that the catalogue has no market for the engine.
 func (e *Engine) Empty() bool { return len(e.workers) == 0 }
 
+// BeginAnew makes Run begin every log of trades with a new epoch and seeds, although it could be continued: who computes from the logs has lost its state, and they
+// do not reach back to their seeds any more. why is for a person. It must be called before Run.
+func (e *Engine) BeginAnew(why string) {
+	for _, w := range e.workers {
+		w.anew = why
+	}
+}
+
 // Run trades until ctx ends, or until a command log or Kafka cannot be written.
 func (e *Engine) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)

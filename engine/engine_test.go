@@ -49,6 +49,7 @@ func TestMain(m *testing.M) {
 type process struct {
 	Brokers string
 	Config  engine.Config
+	Anew    string // for Engine.BeginAnew
 }
 
 func (p *process) run(ctx context.Context) error {
@@ -59,6 +60,9 @@ func (p *process) run(ctx context.Context) error {
 	e, err := engine.New(p.Config, []market.Contract{perp}, log, quiet)
 	if err != nil {
 		return err
+	}
+	if p.Anew != "" {
+		e.BeginAnew(p.Anew)
 	}
 	writing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -229,6 +233,32 @@ func TestAKilledEngineGoesOnWithoutAHoleOrADouble(t *testing.T) {
 	t.Logf("%d opens, %d trades, %d diffs", opens, trades, diffs)
 	if opens < 6 || trades < 1000 || diffs < 1000 {
 		t.Errorf("%d opens, %d trades, %d diffs: too little happened for a test", opens, trades, diffs)
+	}
+}
+
+// TestALogOfTradesBeginsAnewWhereItIsAskedTo: with seeds, from which somebody without a state can go on; the market and its log of books are the same.
+func TestALogOfTradesBeginsAnewWhereItIsAskedTo(t *testing.T) {
+	t.Parallel()
+	p := process{Brokers: cluster(t), Config: engine.DefaultConfig()}
+	p.Config.DataDir, p.Config.History = t.TempDir(), 2*time.Hour
+	p.Config.Markets = map[string]engine.FlowConfig{perp.ID: {Price: "100000", Qty: "0.01", Rate: 50}}
+	for _, p.Anew = range []string{"", "compute has no state"} {
+		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+		if err := p.run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+	}
+	books, _ := readLog(t, p.Brokers, catalog.MarketBooks)
+	checkLog(t, books) // one epoch
+	all, _ := readLog(t, p.Brokers, catalog.MarketTrades)
+	second := slices.IndexFunc(all, func(r market.Record) bool { return r.Epoch > all[0].Epoch })
+	if second < 0 {
+		t.Fatal("the log of trades goes on in its epoch")
+	}
+	rs := all[second:]
+	if trades, _ := checkLog(t, rs); trades == 0 || len(rs) < 3 || rs[1].Kind != market.KindContract || rs[1].Spec.Seeds < 60 || rs[2].Kind != market.KindSeed {
+		t.Errorf("the new epoch has %d trades, and begins with %s and %s", trades, rs[0].Kind, rs[1].Kind)
 	}
 }
 

@@ -59,6 +59,9 @@ func (w *worker) takeOver(ctx context.Context, r *restored) error {
 	nowMs := w.openUs() / 1000
 	for l, epoch := range []*int64{core.Trades: &open.TradesEpoch, core.Books: &open.BooksEpoch} {
 		why := foreign
+		if why == "" && l == int(core.Trades) {
+			why = w.anew
+		}
 		if why == "" {
 			why = continues(ends[l], r.since[l], r.market.Place(core.Log(l)), nowMs)
 		}

@@ -16,6 +16,7 @@ type worker struct {
 	cfg      *Config
 	contract market.Contract
 	dir      string // empty: in memory
+	anew     string // why the log of trades begins anew, whatever it holds; empty: it goes on if it can
 	log      *marketlog.Writer
 	logger   *slog.Logger
 	began    clock

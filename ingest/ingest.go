@@ -126,6 +126,16 @@ func (in *Ingest) add(input Input, c market.Contract) *worker {
 	return w
 }
 
+// BeginAnew makes Run begin every log of trades with a new epoch and seeds, although it could be continued: who computes from the logs has lost its state, and they
+// do not reach back to their seeds any more. why is for a person. It must be called before Run.
+func (in *Ingest) BeginAnew(why string) {
+	for _, w := range in.all() {
+		if t, ok := w.core.(trades); ok {
+			t.BeginAnew(why)
+		}
+	}
+}
+
 func (in *Ingest) all() []*worker {
 	in.mu.Lock()
 	defer in.mu.Unlock()

@@ -54,12 +54,26 @@ func (u *Up) Run(ctx context.Context) error {
 	}
 	p := &u.parts
 	var stages []*stage // in the order of stopping
+	// what writes the contracts' logs waits until it is known whether compute can go on with them: that is a matter of milliseconds
+	writer := func(run func(context.Context) error, anew func(string)) func(context.Context) error {
+		return func(ctx context.Context) error {
+			select {
+			case <-p.compute.Begun():
+			case <-ctx.Done():
+				return nil
+			}
+			if why := p.compute.Lost(); why != "" {
+				anew(why)
+			}
+			return run(ctx)
+		}
+	}
 	marketLog, engineLog := start("market log", p.marketLog.Run), start("engine's log", p.engineLog.Run)
 	var exchange *stage
 	if p.simulator != nil {
 		exchange = start("simulator", p.simulator.Run)
 	}
-	stages = append(stages, start("ingest", p.ingest.Run), marketLog, start("engine", p.engine.Run), engineLog)
+	stages = append(stages, start("ingest", writer(p.ingest.Run, p.ingest.BeginAnew)), marketLog, start("engine", writer(p.engine.Run, p.engine.BeginAnew)), engineLog)
 	if exchange != nil {
 		stages = append(stages, exchange)
 	}

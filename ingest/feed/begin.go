@@ -57,6 +57,9 @@ func readTail(records []market.Record) tailState {
 	return t
 }
 
+// BeginAnew makes Start begin the log with a new epoch and seeds, although it could be continued; why is for a person.
+func (f *Feed) BeginAnew(why string) { f.anew = why }
+
 // Start opens the log. writer is this writer's id, greater than all before it. tail holds the newest records of the contract's log, oldest first, at least back to the last trade
 // (and, where the newest record is a seed, back to its contract record); empty if there is no log.
 func (f *Feed) Start(nowMs, writer int64, tail []market.Record) {
@@ -97,6 +100,8 @@ func (f *Feed) foreign(t *tailState) string {
 	switch {
 	case !t.any:
 		return "there is no log yet"
+	case f.anew != "":
+		return f.anew
 	case t.newest.Source != c.Source || t.newest.Simulated != f.simulated:
 		return fmt.Sprintf("the log is of source %s (simulated: %t)", t.newest.Source, t.newest.Simulated)
 	case t.hasSpec && t.contract.Spec.Delisted:

@@ -30,6 +30,7 @@ type Feed struct {
 	simulated bool
 
 	phase  phase
+	anew   string // why Start does not continue the log, whatever it holds; empty: it does if it can
 	writer int64
 	epoch  int64
 	seq    int64

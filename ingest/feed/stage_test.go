@@ -23,7 +23,7 @@ func (s *stage) do(w []string) (err error) {
 	case "start":
 		s.feed.Start(s.nowMs, s.nowMs, nil)
 		s.take()
-	case "restart": // restart [keep=-2] [step=4] [live] [symbol=X]: a new process on the same log
+	case "restart": // restart [keep=-2] [step=4] [live] [symbol=X] [anew]: a new process on the same log
 		err = s.restart(w[1:])
 	case "change": // change [step=4] [symbol=X] [periods=2]: the catalogue's entry is another one
 		if err = s.alter(w[1:]); err == nil {
@@ -118,7 +118,7 @@ func (s *stage) frame(id int64) feed.RawTrade {
 
 func (s *stage) restart(words []string) error {
 	keep := len(s.log)
-	c, sim := s.contract, s.simulated
+	c, sim, anew := s.contract, s.simulated, ""
 	for _, w := range words {
 		k, v, _ := strings.Cut(w, "=")
 		switch k {
@@ -130,6 +130,8 @@ func (s *stage) restart(words []string) error {
 			c.Symbol = v
 		case "live":
 			sim = false
+		case "anew":
+			anew = "compute has no state"
 		default:
 			return fmt.Errorf("unknown word %q", w)
 		}
@@ -137,6 +139,7 @@ func (s *stage) restart(words []string) error {
 	s.log = s.log[:keep]
 	s.asked = nil
 	s.feed = feed.New(s.cfg, c, sim)
+	s.feed.BeginAnew(anew)
 	s.feed.Start(s.nowMs, s.writer(), s.log)
 	s.take()
 	return nil
