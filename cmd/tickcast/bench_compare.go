@@ -53,7 +53,7 @@ and so is what a broker could not do without a loss. ` + "`make bench-edge`" + `
 	}
 	f := cmd.Flags()
 	f.IntVar(&runs, "runs", 3, "of each broker and workload; the median counts")
-	f.DurationVar(&duration, "duration", 2*time.Second, "of one measurement")
+	f.DurationVar(&duration, "duration", 1500*time.Millisecond, "of one measurement")
 	f.StringVar(&tools, "tools", "bin/tools", "folder with brokers, searched before PATH")
 	f.StringSliceVarP(&only, "workload", "w", nil, "workloads, by the names of bench edge (default: all but saturated-state)")
 	f.BoolVar(&asJSON, "json", false, "one JSON object per workload and broker, with every figure of the median run")
