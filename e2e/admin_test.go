@@ -36,7 +36,7 @@ func TestInteropAdminGuide(t *testing.T) {
 	}
 	key := strings.TrimSpace(string(raw))
 
-	cl := subscribe(t, at.mqtt, "candle/1m/BTCUSDT", "orderbook/0.01/BTCUSDT")
+	cl := subscribe(t, at.mqtt, "candle/1m/BTCUSDT") // not the order book, whose value the guide deletes
 	cl.wait("a candle", 60*time.Second, func(m message) bool { return m.topic == "candle/1m/BTCUSDT" })
 	phone := exec.Command("mosquitto_sub", "-V", "5", "-i", "phone-1", "-h", "127.0.0.1", "-p", port(at.mqtt), "-t", "candle/1m/+", "-q", "1")
 	if err := phone.Start(); err != nil {
