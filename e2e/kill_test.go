@@ -64,7 +64,9 @@ engine: {markets: {BTC-PERP: {price: "65000", qty: "0.05", rate: 20, seed: 1}}}
 	p.addrs()
 	watcher := subscribe(t, "mqtt://"+mqtt, "candle/1s/+", "candle/1m/+", "candle/1s/+/closed", "candle/1m/+/closed",
 		"ticker/+", "bbo/+", "orderbook/+/+", "trade/+", "status/#")
-	watcher.wait("a live candle", patience, func(m message) bool { return m.topic == "candle/1s/ETHUSDT" && !m.retained })
+	for _, contract := range []string{"ETHUSDT", "BTC-PERP"} { // our own market has made up its past, and trades
+		watcher.wait("a live candle", patience, func(m message) bool { return m.topic == "candle/1s/"+contract && !m.retained })
+	}
 	fromMs := time.Now().Add(3 * time.Second).Truncate(time.Second).UnixMilli()
 	random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
 	var hit moments
