@@ -48,11 +48,12 @@ type Stats struct {
 
 // Bridge is made by New and works in Run.
 type Bridge struct {
-	cfg   Config
-	cat   *catalog.Catalog
-	edge  Edge
-	log   *slog.Logger
-	ready chan struct{}
+	cfg     Config
+	cat     *catalog.Catalog
+	edge    Edge
+	log     *slog.Logger
+	ready   chan struct{}
+	changes chan *catalog.Catalog // of Reload; the newest only
 
 	forwarded, old, rejected atomic.Int64
 }
@@ -62,7 +63,16 @@ func New(cfg Config, cat *catalog.Catalog, edge Edge, log *slog.Logger) (*Bridge
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Bridge{cfg: cfg, cat: cat, edge: edge, log: log, ready: make(chan struct{})}, nil
+	return &Bridge{cfg: cfg, cat: cat, edge: edge, log: log, ready: make(chan struct{}), changes: make(chan *catalog.Catalog, 1)}, nil
+}
+
+// Reload takes a changed catalogue of contracts, whose clocks are watched from now on. It belongs to one goroutine, and does not wait.
+func (b *Bridge) Reload(cat *catalog.Catalog) {
+	select {
+	case <-b.changes: // it was not looked at yet, and is out of date
+	default:
+	}
+	b.changes <- cat
 }
 
 // Ready is closed when the newest state of every key is in the edge: from then on a client that connects gets all of it.
@@ -171,6 +181,13 @@ func (f *forwarder) watch(now time.Time) {
 		return
 	}
 	f.watched = now
+	select {
+	case cat := <-f.changes:
+		for _, m := range f.clocks.follow(cat, now) {
+			f.publish(m)
+		}
+	default:
+	}
 	for _, m := range f.clocks.silent(now) {
 		f.publish(m)
 	}

@@ -311,6 +311,32 @@ func TestSilentClockIsToldOnceAndItsReturnToo(t *testing.T) {
 	}
 }
 
+func TestClocksFollowAChangedCatalogue(t *testing.T) {
+	t.Parallel()
+	cat, err := catalog.Load("", "", catalog.Embedded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.UnixMilli(1_700_000_000_000)
+	all := cat.Contracts
+	w := newClockWatch(cat.With(all[:2]), now)
+	beat := func(id string) bool {
+		_, news := w.beat(catalog.PushCandles, []byte(id+"/1s"), nil, true, now)
+		return news
+	}
+	if !beat("BTCUSDT") || !beat("ETHUSDT") || beat("SOLUSDT") {
+		t.Fatal("the clocks that move are not those of the catalogue")
+	}
+	now = now.Add(time.Second)
+	last := w.follow(cat.With(all[1:3]), now)
+	if len(last) != 1 || last[0].Topic != "status/BTCUSDT/clock" || !strings.Contains(string(last[0].Payload), `"state":"stale"`) {
+		t.Errorf("of the contract that has left: %v", last)
+	}
+	if beat("BTCUSDT") || beat("ETHUSDT") || !beat("SOLUSDT") {
+		t.Error("a contract that has left has a clock, one that stays begins anew, or a new one has none")
+	}
+}
+
 func TestEventsWaitForARemoteEdgeInOrderAndAreSentOnce(t *testing.T) {
 	t.Parallel()
 	r := &Remote{wake: make(chan struct{}, 1), latest: map[string]catalog.Message{}, marked: map[string]bool{}}

@@ -34,17 +34,35 @@ type watched struct {
 }
 
 func newClockWatch(cat *catalog.Catalog, now time.Time) *clockWatch {
-	w := &clockWatch{cat: cat, byID: map[string]*watched{}, feeds: map[string]*watched{}}
+	w := &clockWatch{}
+	w.follow(cat, now)
+	return w
+}
+
+// follow takes a changed catalogue. It returns the last status of each contract that has left it.
+func (w *clockWatch) follow(cat *catalog.Catalog, now time.Time) (last []catalog.Message) {
+	were, byID := w.order, w.byID
+	w.cat, w.byID, w.feeds, w.order = cat, map[string]*watched{}, map[string]*watched{}, nil
 	for i := range cat.Contracts {
 		c := &cat.Contracts[i]
-		one := &watched{contract: c, seen: now, beat: catalog.PushCandles, name: "1s candle"}
+		one := byID[c.ID]
+		if one == nil {
+			one = &watched{seen: now}
+		}
+		one.contract, one.beat, one.name = c, catalog.PushCandles, "1s candle"
 		if !c.HasPeriod(market.Period1s) {
 			one.beat, one.name = catalog.PushTickers, "ticker"
 		}
 		w.byID[c.ID], w.feeds[catalog.StatusKey(c.ID, "feed")] = one, one
 		w.order = append(w.order, one)
 	}
-	return w
+	for _, one := range were {
+		if w.byID[one.contract.ID] == nil {
+			one.since = now
+			last = append(last, w.status(one, now, market.ClockStale, "the contract has left the catalogue", market.QualityStale))
+		}
+	}
+	return last
 }
 
 // feed notes a status that says where a contract's market comes from before its first beat does.

@@ -104,6 +104,15 @@ func (c *Catalog) Topic(name string) *Topic {
 // Contract returns the contract of that id, nil if there is none.
 func (c *Catalog) Contract(id string) *market.Contract { return c.byID[id] }
 
+// With is the catalogue with other contracts.
+func (c *Catalog) With(contracts []market.Contract) *Catalog {
+	n := &Catalog{Form: c.Form, Topics: c.Topics, Contracts: contracts, byName: c.byName, byID: map[string]*market.Contract{}}
+	for i := range contracts {
+		n.byID[contracts[i].ID] = &contracts[i]
+	}
+	return n
+}
+
 // MQTTTopic returns the MQTT topic of a Kafka record, by its topic's template and the fields of its key.
 func (c *Catalog) MQTTTopic(kafkaTopic string, key []byte) (string, error) {
 	t := c.byName[kafkaTopic]

@@ -25,7 +25,7 @@ type Candles interface {
 // History is made by New, follows the live state in Run and answers requests as an http.Handler.
 type History struct {
 	cfg    Config
-	cat    *catalog.Catalog
+	cat    atomic.Pointer[catalog.Catalog]
 	stored Candles
 	state  *live.State
 	limits *limiter
@@ -51,8 +51,16 @@ func New(cfg Config, cat *catalog.Catalog, stored Candles, log *slog.Logger) (*H
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &History{cfg: cfg, cat: cat, stored: stored, state: live.New(cat.Contracts, cfg.Trades), limits: newLimiter(cfg.WeightPerMinute), now: time.Now, log: log,
-		ready: make(chan struct{})}, nil
+	h := &History{cfg: cfg, stored: stored, state: live.New(cat.Contracts, cfg.Trades), limits: newLimiter(cfg.WeightPerMinute), now: time.Now, log: log,
+		ready: make(chan struct{})}
+	h.cat.Store(cat)
+	return h, nil
+}
+
+// Reload takes a changed catalogue of contracts, at any time.
+func (h *History) Reload(cat *catalog.Catalog) {
+	h.state.Follow(cat.Contracts) // first: what a question finds in the catalogue has a state
+	h.cat.Store(cat)
 }
 
 // Ready is closed when the live state is complete.
@@ -74,7 +82,7 @@ func (h *History) Run(ctx context.Context, stored <-chan struct{}) error {
 	}
 	defer r.Close()
 	begun := time.Now()
-	from, err := kafka.StatePositions(ctx, r, h.cat, live.Topics[:], h.log)
+	from, err := kafka.StatePositions(ctx, r, h.cat.Load(), live.Topics[:], h.log)
 	if ctx.Err() != nil {
 		return nil
 	}

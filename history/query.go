@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -31,7 +32,7 @@ const (
 
 // query reads the parameters of a request; the first bad one is kept.
 type query struct {
-	h      *History
+	cat    *catalog.Catalog
 	values url.Values
 	unit   timeUnit
 	bad    *apiError
@@ -40,8 +41,8 @@ type query struct {
 // maxQuery bounds the parameters' length: some hundred symbols.
 const maxQuery = 8 << 10
 
-func newQuery(r *http.Request, h *History) *query {
-	q := &query{h: h, unit: inMs}
+func newQuery(r *http.Request, cat *catalog.Catalog) *query {
+	q := &query{cat: cat, unit: inMs}
 	if len(r.URL.RawQuery) > maxQuery {
 		q.bad = &apiError{http.StatusRequestURITooLong, -1101, "Too many parameters sent for this endpoint."}
 		return q
@@ -79,7 +80,7 @@ var symbolPattern = regexp.MustCompile(`^[0-9A-Z_.-]{1,50}$`)
 func (q *query) symbol() *market.Contract { return q.named(q.values.Get("symbol")) }
 
 func (q *query) named(name string) *market.Contract {
-	c := q.h.cat.Contract(name)
+	c := q.cat.Contract(name)
 	switch {
 	case name == "":
 		q.fail(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
@@ -110,8 +111,8 @@ func (q *query) symbols() (chosen []*market.Contract, one bool) {
 			}
 		}
 	default:
-		for i := range q.h.cat.Contracts {
-			chosen = append(chosen, &q.h.cat.Contracts[i])
+		for i := range q.cat.Contracts {
+			chosen = append(chosen, &q.cat.Contracts[i])
 		}
 	}
 	if !q.trading(one) {

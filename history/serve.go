@@ -74,7 +74,7 @@ func (h *History) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeError(w, &apiError{http.StatusMethodNotAllowed, -1020, "This operation is not supported."})
 		return
 	}
-	q := newQuery(r, h)
+	q := newQuery(r, h.cat.Load())
 	used, wait := h.limits.use(addressOf(r.RemoteAddr), ep.weight(q), h.now())
 	head.Set("X-Mbx-Used-Weight", strconv.Itoa(used))
 	head.Set("X-Mbx-Used-Weight-1m", strconv.Itoa(used))

@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime/pprof"
+	"slices"
 	"syscall"
 	"time"
 
@@ -24,6 +26,7 @@ import (
 	"github.com/tickcast/tickcast/kafka"
 	"github.com/tickcast/tickcast/kafka/embedded"
 	"github.com/tickcast/tickcast/kafka/marketlog"
+	"github.com/tickcast/tickcast/market"
 	"github.com/tickcast/tickcast/public"
 	"github.com/tickcast/tickcast/simexchange"
 	"github.com/tickcast/tickcast/sinks/store"
@@ -34,6 +37,7 @@ import (
 type Up struct {
 	cfg   Config
 	log   *slog.Logger
+	cat   *catalog.Catalog
 	lock  *os.File
 	parts parts
 	ready chan struct{}
@@ -76,7 +80,7 @@ func New(cfg Config, version string, log *slog.Logger) (_ *Up, err error) {
 	if err != nil {
 		return nil, err
 	}
-	u := &Up{cfg: cfg, log: log, ready: make(chan struct{})}
+	u := &Up{cfg: cfg, log: log, cat: cat, ready: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			u.abandon()
@@ -197,13 +201,30 @@ func (u *Up) startKafka(cfg *Config, cat *catalog.Catalog, log *slog.Logger) err
 }
 
 // Reload reads the catalogue of contracts again, while Run runs: what is new is read from its venue, what is gone is delisted, and what changed goes into the logs,
-// from which everything else follows. An error changes nothing.
+// from which everything else follows. The engine's contracts stay as they were at the start. An error changes nothing. It belongs to one goroutine.
 func (u *Up) Reload() error {
 	cat, err := catalog.Load(u.cfg.Topics, u.cfg.Contracts, catalog.Embedded)
 	if err != nil {
 		return err
 	}
-	return u.parts.ingest.Reload(cat.Contracts)
+	engines := func(c market.Contract) bool { return c.Source == engine.Source }
+	others := func(c market.Contract) bool { return c.Source != engine.Source }
+	stay, asked := slices.DeleteFunc(slices.Clone(u.cat.Contracts), others), slices.DeleteFunc(slices.Clone(cat.Contracts), others)
+	if !reflect.DeepEqual(stay, asked) {
+		u.log.Warn("contracts of the engine have changed in the catalogue: that takes a restart")
+	}
+	next := u.cat.With(append(slices.DeleteFunc(cat.Contracts, engines), stay...))
+	for i := range stay {
+		if slices.ContainsFunc(next.Contracts, func(c market.Contract) bool { return c.ID == stay[i].ID && !engines(c) }) {
+			return fmt.Errorf("contract %s is the engine's until a restart", stay[i].ID)
+		}
+	}
+	if err := u.parts.ingest.Reload(next.Contracts); err != nil {
+		return err
+	}
+	u.parts.history.Reload(next)
+	u.parts.bridge.Reload(next)
+	return nil
 }
 
 func (u *Up) isReady() bool {

@@ -38,6 +38,9 @@ type Record struct {
 
 // State is the live state of all contracts. Apply belongs to one goroutine; everything else is safe for any number of them.
 type State struct {
+	keepTrades int // per contract
+
+	mu      sync.RWMutex // of the maps, which Follow changes
 	byID    map[string]*Contract
 	candles map[string]*candles // by key of push.candles and push.closed
 	tickers map[string]*Value
@@ -57,29 +60,56 @@ type Contract struct {
 	ticker  Value
 	bbo     Value
 	book    Value
+	bookKey string // of push.books: the finest resolution; empty: none
 	trades  trades
 }
 
 // New makes the state of the catalogue's contracts; of each it keeps so many trades.
 func New(contracts []market.Contract, keepTrades int) *State {
-	s := &State{byID: map[string]*Contract{}, candles: map[string]*candles{}, tickers: map[string]*Value{}, bbos: map[string]*Value{}, books: map[string]*Value{},
+	s := &State{keepTrades: keepTrades, byID: map[string]*Contract{}, candles: map[string]*candles{}, tickers: map[string]*Value{}, bbos: map[string]*Value{}, books: map[string]*Value{},
 		owner: map[*Value]*Contract{}}
+	s.Follow(contracts)
+	return s
+}
+
+// Follow takes a changed catalogue: the state of contracts that are new is kept from now on. Those that have left stay: a question about one may be under way.
+func (s *State) Follow(contracts []market.Contract) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for i := range contracts {
 		m := &contracts[i]
-		c := &Contract{trades: trades{keep: keepTrades}}
-		s.byID[m.ID] = c
+		c := s.byID[m.ID]
+		if c == nil {
+			c = &Contract{trades: trades{keep: s.keepTrades}}
+			s.byID[m.ID] = c
+			s.tickers[catalog.TickerKey(m.ID)] = &c.ticker
+			s.bbos[catalog.BBOKey(m.ID)] = &c.bbo
+			s.owner[&c.ticker], s.owner[&c.bbo], s.owner[&c.book] = c, c, c
+		}
 		for _, p := range m.Period {
 			c.candles[p].owner, c.candles[p].period = c, p
 			s.candles[catalog.CandleKey(m.ID, p)] = &c.candles[p]
 		}
-		s.tickers[catalog.TickerKey(m.ID)] = &c.ticker
-		s.bbos[catalog.BBOKey(m.ID)] = &c.bbo
-		s.owner[&c.ticker], s.owner[&c.bbo], s.owner[&c.book] = c, c, c
-		if len(m.Books) > 0 {
-			s.books[catalog.BookKey(m.ID, finest(m.Books))] = &c.book
-		}
+		c.setBooks(s, m)
 	}
-	return s
+}
+
+// setBooks makes the finest resolution the one that is kept.
+func (c *Contract) setBooks(s *State, m *market.Contract) {
+	key := ""
+	if len(m.Books) > 0 {
+		key = catalog.BookKey(m.ID, finest(m.Books))
+	}
+	if key == c.bookKey {
+		return
+	}
+	delete(s.books, c.bookKey)
+	if c.bookKey = key; key != "" {
+		s.books[key] = &c.book
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.book = Value{}
 }
 
 func finest(us []market.Unit) market.Unit {
@@ -96,10 +126,16 @@ func finest(us []market.Unit) market.Unit {
 }
 
 // Contract returns the state of a contract of the catalogue, nil for another one.
-func (s *State) Contract(id string) *Contract { return s.byID[id] }
+func (s *State) Contract(id string) *Contract {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.byID[id]
+}
 
 // Apply takes one record; news is false if it changes nothing: an older version, or of no interest here. nowMs is when it came.
 func (s *State) Apply(r Record, nowMs int64) (news bool, err error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
 	switch r.Topic {
 	case catalog.PushCandles:
 		if c := s.candles[string(r.Key)]; c != nil {
