@@ -13,7 +13,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 DEPGUARD    := github.com/OpenPeeDeeP/depguard/v2/cmd/depguard@v2.3.0
 NATS        := github.com/nats-io/nats-server/v2@v2.15.2
 
-.PHONY: help run build test check lint race e2e interop kill soak rest bench bench-edge clean
+.PHONY: help run build test check lint race e2e interop kill fuzz conformance soak rest bench bench-edge clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -67,6 +67,16 @@ docs/snippets/venv: docs/snippets/requirements.txt
 
 e2e: build ## The page in headless Chromium, against the whole system
 	TICKCAST_REQUIRE=1 go test -count=1 -timeout 10m -run 'Browser' ./e2e
+
+FUZZ   := 1000000x
+TARGETS := FuzzPackets FuzzFilters FuzzConnection FuzzWebSocket FuzzGeneral
+
+fuzz: ## Whatever a client can send: so many inputs for each target (FUZZ=1000000x, or a time such as 60s)
+	@for t in $(TARGETS); do go test -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZ) ./broker || exit 1; done
+	go test -run '^$$' -fuzz '^FuzzVerify$$' -fuzztime $(FUZZ) ./broker/token
+
+conformance: build ## The suites of others against the edge: SRC holds mqtt-lib (LabOverWire) and paho.mqtt.testing (Eclipse); needs Rust, Python
+	broker/conformance/run.sh $(or $(SRC),$(error SRC is not set: the folder with work trees of the suites))
 
 kill: web/dist/index.html ## kill -9 at thirty moments under load (a few are in `make test`)
 	TICKCAST_KILLS=30 go test -count=1 -timeout 15m -v -run Killed ./e2e

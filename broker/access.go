@@ -21,6 +21,7 @@ type access struct {
 	public        []string // filters: what whoever is not told otherwise may subscribe to
 	publishers    map[string][sha256.Size]byte
 	tokens        *token.Verifier // nil: none are taken
+	anyUser       bool            // of the general-purpose realm
 }
 
 // identity is who a client is, and what it may do. The zero value is nobody.
@@ -28,6 +29,7 @@ type identity struct {
 	user      string // publisher's name or token's subject; empty: anonymous
 	publisher bool
 	topics    []string  // filters: what may be subscribed to; not asked of a publisher
+	anything  bool      // nor in the general-purpose realm
 	expiresAt time.Time // of the token; zero: never
 	limits    token.Limits
 }
@@ -37,7 +39,7 @@ func (i *identity) sameUser(o *identity) bool { return i.user == o.user && i.pub
 
 // mayRead says whether a valid filter lies within what may be subscribed to.
 func (i *identity) mayRead(filter string) bool {
-	if i.publisher {
+	if i.publisher || i.anything {
 		return true
 	}
 	for _, pattern := range i.topics {
@@ -50,6 +52,7 @@ func (i *identity) mayRead(filter string) bool {
 
 func newAccess(cfg *Config) (*access, error) {
 	a := &access{anonymousRead: cfg.AnonymousRead, public: cfg.PublicTopics, publishers: map[string][sha256.Size]byte{}}
+	a.anyUser = cfg.General != nil && cfg.General.AnyUser
 	for i := range cfg.Publishers {
 		password, err := cfg.Publishers[i].password()
 		if err != nil {
@@ -81,6 +84,8 @@ func (a *access) identify(pk *packets.ConnectParams, now time.Time) (id identity
 	switch {
 	case known && right:
 		return identity{user: string(pk.Username), publisher: true}, packets.CodeSuccess, nil
+	case !known && a.anyUser:
+		return identity{topics: a.public}, packets.CodeSuccess, nil
 	case known || a.tokens == nil:
 		return id, packets.ErrBadUsernameOrPassword, nil
 	}
@@ -107,6 +112,7 @@ func (b *Broker) admit(c *conn, id string, pk packets.Packet) packets.Code {
 		return packets.ErrClientIdentifierNotValid
 	}
 	who, code, err := b.access.identify(&pk.Connect, time.Now())
+	who.anything = b.general != nil
 	switch {
 	case code != packets.CodeSuccess:
 		if err != nil {
@@ -140,7 +146,11 @@ func (b *Broker) admit(c *conn, id string, pk packets.Packet) packets.Code {
 
 // maySubscribe says why a filter is refused, CodeSuccess if it is not. One that the session has already may always be sent again: clients that come back do.
 func (b *Broker) maySubscribe(c *conn, filter string) packets.Code {
-	if code := b.limits.check(filter); code != packets.CodeSuccess {
+	check := b.limits.check
+	if b.general != nil {
+		check = func(filter string) packets.Code { return b.general.check(filter, b.limits) }
+	}
+	if code := check(filter); code != packets.CodeSuccess {
 		return code
 	}
 	if !c.who.mayRead(filter) {

@@ -41,6 +41,7 @@ type Broker struct {
 	bans     *bans
 	drainer  *drainer
 	admin    *admin.Server // nil: not configured
+	general  *general      // nil: market topics only
 
 	endpoints   []*endpoint
 	certificate *reload.Value[*tls.Certificate] // nil: no encrypted endpoint
@@ -83,6 +84,10 @@ func newBroker(cfg Config, classOf func(string) (catalog.Class, bool), log *slog
 		b.pumps = append(b.pumps, newPump())
 	}
 	b.hub = &hub{index: newIndex(), maxEvents: cfg.EventMessages, stats: &b.stats, pumps: b.pumps, end: b.endOverflowed}
+	if cfg.General != nil {
+		b.general = &general{cfg: *cfg.General}
+		log.Warn("general-purpose realm: clients may publish on every topic outside the reserved roots", "any_user", cfg.General.AnyUser)
+	}
 	b.mqtt = mqtt.New(mochiOptions(&cfg))
 	if err := b.mqtt.AddHook(&hook{b: b}, nil); err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
@@ -113,6 +118,9 @@ func mochiOptions(cfg *Config) *mqtt.Options {
 	caps.SharedSubAvailable = 0
 	caps.MinimumProtocolVersion = 4
 	caps.Compatibilities.NoInheritedPropertiesOnAck = true
+	if cfg.General != nil {
+		generalOptions(caps)
+	}
 	return &mqtt.Options{
 		Capabilities:             caps,
 		SysTopicResendInterval:   24 * 60 * 60,                  // $SYS is not served; each round stops the world
@@ -193,6 +201,9 @@ func (b *Broker) Run(ctx context.Context) error {
 	loops.Wait()
 	b.sayGoodbye()
 	b.serving.Wait()
+	if b.general != nil {
+		b.general.wills.stop()
+	}
 	stopPumps()
 	pumps.Wait()
 	_ = b.mqtt.Close()

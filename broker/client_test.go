@@ -335,3 +335,5 @@ func waitFor(tb testing.TB, what string, ok func() bool) {
 func filter(f string, qos byte) packets.Subscription {
 	return packets.Subscription{Filter: f, Qos: qos}
 }
+
+func newPacketReader(b []byte) *bufio.Reader { return bufio.NewReader(bytes.NewReader(b)) }

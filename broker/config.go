@@ -29,6 +29,9 @@ type Config struct {
 	AwaitPublisher bool         `yaml:"await_publisher"` // refuse ordinary clients unless a publisher is connected that has sent `ready` on $tickcast/bridge
 	Publishers     []Publisher  `yaml:"publishers"`      // who may publish on market topics
 
+	StrictClientIDs bool     `yaml:"strict_client_ids"` // printable ASCII without / + #
+	General         *General `yaml:"general_purpose"`   // nil: market topics only
+
 	ArrivalTopics []ArrivalTopics `yaml:"arrival_topics"` // topics for measuring, whose messages carry no version
 
 	Admin admin.Config `yaml:"admin"` // the port for operators
@@ -138,6 +141,13 @@ func (c *Config) Validate() error {
 	for i, f := range c.PublicTopics {
 		if !wire.ValidFilter(f) {
 			return fmt.Errorf("public_topics[%d]: %q is no topic filter", i, f)
+		}
+	}
+	if c.General != nil {
+		for i, f := range c.General.RefuseFilters {
+			if !wire.ValidFilter(f) {
+				return fmt.Errorf("general_purpose.refuse_filters[%d]: %q is no topic filter", i, f)
+			}
 		}
 	}
 	if err := c.Tokens.Validate(); err != nil {

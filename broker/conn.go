@@ -44,11 +44,13 @@ type conn struct {
 	window    int // QoS 1 messages that the client takes unacknowledged
 
 	// Used by the reader's goroutine alone.
-	denied   map[string]packets.Code // filters of the SUBSCRIBE in work that were refused
-	interval uint32                  // of the SUBSCRIBE in work: least time between two updates, ms
-	badRate  error                   // of the SUBSCRIBE in work
-	asked    int                     // filters of the SUBSCRIBE in work
-	notNewer bool                    // the PUBLISH in work had a version that is not newer
+	interval uint32         // of the SUBSCRIBE in work: least time between two updates, ms
+	badRate  error          // of the SUBSCRIBE in work
+	verdicts []packets.Code // on the filters of the SUBSCRIBE in work
+	asked    int            // filters of the SUBSCRIBE in work that are new
+	notNewer bool           // the PUBLISH in work had a version that is not newer
+	goodbye  bool           // the client has sent a DISCONNECT that cancels its will
+	unlock   func()         // what the general-purpose realm holds while mochi works on the packet; nil: nothing
 
 	in     *wire.Reader
 	unread []byte // of the packet that mochi is reading
@@ -67,6 +69,7 @@ type conn struct {
 	control []byte // whole packets from mochi, in order
 	frames  []byte // WebSocket frames that answer the client's
 	leaving bool   // a DISCONNECT is among control, or was
+	flow    *flow  // of the general-purpose realm; nil: there is none
 	closed  bool
 	reason  string // why the edge closed it, empty: it did not
 
@@ -100,12 +103,20 @@ func (c *conn) Write(p []byte) (int, error) {
 		c.mu.Unlock()
 		return 0, net.ErrClosed
 	}
-	if len(c.control)+len(p) > maxControlBytes {
+	full := len(c.control)+len(p) > maxControlBytes
+	if c.flow != nil {
+		full = len(c.control)+c.flow.bytes+len(p) > maxGeneralBytes
+	}
+	switch {
+	case full:
 		c.mu.Unlock()
 		c.closeFor("unread answers")
 		return 0, errControlFull
+	case c.flow != nil && p[0]>>4 == packets.Publish:
+		c.control = c.flow.add(c.control, p, c.v5)
+	default:
+		c.control = append(c.control, p...)
 	}
-	c.control = append(c.control, p...)
 	c.leaving = c.leaving || disconnect
 	c.mu.Unlock()
 	c.kick()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -386,4 +387,50 @@ func heap() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc + m.StackInuse
+}
+
+func TestMarketMessagesHaveNeitherTopicAliasNorExpiry(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, nil)
+	c := dialAliases(t, b, "c", 10)
+	c.subscribe(filter("candle/#", 1))
+	for i := range int64(3) {
+		put(t, b, "candle/1m/A/closed", ver(1, i, i), "x")
+		if m := c.message(); m.TopicName != "candle/1m/A/closed" || m.Properties.TopicAliasFlag || m.Properties.MessageExpiryInterval != 0 {
+			t.Errorf("topic %q, %+v", m.TopicName, m.Properties)
+		}
+	}
+}
+
+func TestRetainedMessagesOfTheGeneralRealmChangeWhileManySubscribe(t *testing.T) {
+	t.Parallel()
+	b := startGeneral(t, nil)
+	stop := make(chan struct{})
+	var publishers sync.WaitGroup
+	for i := range 2 {
+		in := dial(t, b.Addrs().TCP, dialing{id: fmt.Sprint("in", i)})
+		publishers.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				payload := "x"
+				if n%3 == 0 {
+					payload = "" // takes it away
+				}
+				in.say(fmt.Sprint("kept/", n%20), payload, 1, true)
+			}
+		})
+	}
+	for i := range 20 {
+		c := dial(t, b.Addrs().TCP, dialing{id: fmt.Sprint("out", i)})
+		for range 20 {
+			c.subscribe(filter("kept/+", 0), filter("#", 0)) // -race finds what mochi reads and writes at once
+		}
+		_ = c.Close()
+	}
+	close(stop)
+	publishers.Wait()
 }

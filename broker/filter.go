@@ -66,10 +66,13 @@ func covers(pattern, filter string) bool {
 // filterLimits are what a client may ask for.
 type filterLimits struct{ levels, bytes int }
 
-// check returns the reason why a filter is refused, CodeSuccess if it is not. Its cost does not depend on how deep the filter is.
+// tooDeep costs the same however deep the filter is.
+func (l filterLimits) tooDeep(filter string) bool { return strings.Count(filter, "/") >= l.levels }
+
+// check returns the reason why a filter is refused, CodeSuccess if it is not.
 func (l filterLimits) check(filter string) packets.Code {
 	switch {
-	case len(filter) > l.bytes, strings.Count(filter, "/") >= l.levels, !wire.ValidFilter(filter):
+	case len(filter) > l.bytes, l.tooDeep(filter), !wire.ValidFilter(filter):
 		return packets.ErrTopicFilterInvalid
 	case wire.IsShared(filter):
 		return packets.ErrSharedSubscriptionsNotSupported

@@ -28,13 +28,17 @@ func (*hook) ID() string { return "tickcast" }
 func (*hook) Provides(event byte) bool {
 	switch event {
 	case mqtt.OnConnect, mqtt.OnConnectAuthenticate, mqtt.OnSessionEstablished, mqtt.OnACLCheck, mqtt.OnSubscribe, mqtt.OnSubscribed,
-		mqtt.OnUnsubscribed, mqtt.OnPublish, mqtt.OnPacketRead, mqtt.OnPacketEncode, mqtt.OnPacketProcessed, mqtt.OnClientExpired:
+		mqtt.OnUnsubscribed, mqtt.OnPublish, mqtt.OnRetainMessage, mqtt.OnQosPublish, mqtt.OnPacketRead, mqtt.OnPacketEncode, mqtt.OnPacketProcessed, mqtt.OnClientExpired:
 		return true
 	}
 	return false
 }
 
-func connOf(cl *mqtt.Client) *conn { return cl.Net.Conn.(*conn) }
+// connOf returns a client's connection; nil for the sender of a will, which has none.
+func connOf(cl *mqtt.Client) *conn {
+	c, _ := cl.Net.Conn.(*conn)
+	return c
+}
 
 // OnConnect checks who the client is and keeps for us what mochi must not act on.
 func (h *hook) OnConnect(cl *mqtt.Client, pk packets.Packet) error {
@@ -48,10 +52,12 @@ func (h *hook) OnConnect(cl *mqtt.Client, pk packets.Packet) error {
 	}
 	c.keep = !expires(cl)
 	c.requests = newRequests(&h.b.cfg)
+	if h.b.general != nil {
+		c.flow = &flow{window: int(props.ReceiveMaximum), most: int(props.TopicAliasMaximum)}
+	}
 	// mochi's own windowing deadlocks and its topic aliases go out of step: with these at zero neither is ever used.
 	props.ReceiveMaximum, props.TopicAliasMaximum = 0, 0
 	cl.State.Inflight.ResetSendQuota(0)
-	cl.Properties.Will = mqtt.Will{} // mochi publishes wills without asking whether the client may publish
 	limit := uint16(h.b.cfg.MaxKeepalive.D().Seconds())
 	switch {
 	case c.v5 && (cl.State.Keepalive == 0 || cl.State.Keepalive > limit):
@@ -130,8 +136,12 @@ func (h *hook) connack(c *conn, pk packets.Packet) packets.Packet {
 		return pk
 	}
 	pk.Properties.MaximumPacketSize = uint32(h.b.cfg.MaxPacket)
-	pk.Properties.SharedSubAvailableFlag, pk.Properties.SharedSubAvailable = true, 0
 	pk.SessionPresent = h.b.claim(c)
+	if h.b.general != nil {
+		h.b.general.connack(h.b, c.client, &pk.Properties, pk.SessionPresent)
+	} else {
+		pk.Properties.SharedSubAvailableFlag, pk.Properties.SharedSubAvailable = true, 0
+	}
 	return pk
 }
 
@@ -164,6 +174,9 @@ func (h *hook) OnSessionEstablished(cl *mqtt.Client, _ packets.Packet) {
 		c.closeFor("session takeover")
 		return
 	}
+	if h.b.general != nil {
+		h.b.general.wills.connected(cl.ID, !cl.Properties.Clean)
+	}
 	h.b.hub.catchUp(s, c)
 	s.setHold(c, false)
 	c.expiry = h.b.endAtExpiry(c)
@@ -177,6 +190,7 @@ func (h *hook) OnPacketRead(cl *mqtt.Client, pk packets.Packet) (packets.Packet,
 	}
 	switch pk.FixedHeader.Type {
 	case packets.Publish:
+		resolveAlias(c, &pk)
 		if code := h.b.mayPublish(c, &pk); code != packets.CodeSuccess {
 			h.b.stats.refusedPublishes.Add(1)
 			c.setReason("publish refused: " + code.Reason)
@@ -194,38 +208,30 @@ func (h *hook) OnPacketRead(cl *mqtt.Client, pk packets.Packet) (packets.Packet,
 // mayPublish says whether a PUBLISH is to be answered by ending the connection. What mochi can answer with a PUBACK is left to OnACLCheck.
 func (b *Broker) mayPublish(c *conn, pk *packets.Packet) packets.Code {
 	switch {
+	case b.general != nil && pk.FixedHeader.Qos == 0: // what it may not publish is dropped
+		return packets.CodeSuccess
 	case !mqtt.IsValidFilter(pk.TopicName, true): // $SYS, at which mochi says nothing
 		return packets.ErrTopicNameInvalid
+	case b.general != nil:
+		return packets.CodeSuccess
 	case !c.who.publisher && (!c.v5 || pk.FixedHeader.Qos == 0):
 		return packets.ErrNotAuthorized
 	}
 	return packets.CodeSuccess
 }
 
-// OnACLCheck implements mqtt.Hook.
+// OnACLCheck implements mqtt.Hook. Reading was decided in OnSubscribe; mochi asks again at each message.
 func (h *hook) OnACLCheck(cl *mqtt.Client, topic string, write bool) bool {
-	c := connOf(cl)
-	if write {
-		_, _, known := h.b.classify(topic)
-		if c.who.publisher && (known || topic == catalog.BridgeTopic) {
-			return true
-		}
-		h.b.stats.refusedPublishes.Add(1)
-		return false
-	}
-	code := h.b.maySubscribe(c, topic)
-	if c.badRate != nil {
-		code = packets.ErrImplementationSpecificError
-	}
-	if code == packets.CodeSuccess {
+	if !write || h.b.general.owns(topic) {
 		return true
 	}
-	h.b.stats.refusedFilters.Add(1)
-	if c.denied == nil {
-		c.denied = map[string]packets.Code{}
+	c := connOf(cl)
+	_, _, known := h.b.classify(topic)
+	if c.who.publisher && (known || topic == catalog.BridgeTopic) {
+		return true
 	}
-	c.denied[topic] = code
-	return false
+	h.b.stats.refusedPublishes.Add(1)
+	return h.b.general != nil && !c.v5 // acknowledged and dropped in OnPublish, since MQTT 3.1.1 has no code for it [3.1.1: MQTT-3.3.5-2]
 }
 
 var errIgnore = packets.CodeSuccessIgnore // mochi acknowledges and does nothing else
@@ -233,6 +239,13 @@ var errIgnore = packets.CodeSuccessIgnore // mochi acknowledges and does nothing
 // OnPublish takes a publisher's message into the hub.
 func (h *hook) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
 	c := connOf(cl)
+	if h.b.general.owns(pk.TopicName) {
+		h.b.general.publishing(c, &pk)
+		return pk, nil
+	}
+	if !c.who.publisher {
+		return pk, errIgnore
+	}
 	if pk.TopicName == catalog.BridgeTopic {
 		if string(pk.Payload) == catalog.BridgeReady {
 			if !c.ready {
@@ -261,6 +274,20 @@ func (h *hook) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, er
 	return pk, errIgnore
 }
 
+// OnRetainMessage comes when mochi has retained a message.
+func (*hook) OnRetainMessage(cl *mqtt.Client, _ packets.Packet, _ int64) {
+	if c := connOf(cl); c != nil {
+		c.done()
+	}
+}
+
+// OnQosPublish comes when mochi keeps a message until it is acknowledged.
+func (h *hook) OnQosPublish(cl *mqtt.Client, pk packets.Packet, _ int64, _ int) {
+	if h.b.general != nil {
+		h.b.general.number(cl, pk)
+	}
+}
+
 func versionOf(pk *packets.Packet) (v market.Version, err error) {
 	for _, u := range pk.Properties.User {
 		if u.Key == catalog.VersionName {
@@ -270,12 +297,22 @@ func versionOf(pk *packets.Packet) (v market.Version, err error) {
 	return v, errors.New("no user property " + catalog.VersionName)
 }
 
-// OnSubscribe begins the work on a SUBSCRIBE: nothing is sent until its SUBACK is.
-func (*hook) OnSubscribe(cl *mqtt.Client, pk packets.Packet) packets.Packet {
+// OnSubscribe begins the work on a SUBSCRIBE: nothing is sent until its SUBACK is. A filter that is refused is made one that mochi refuses.
+func (h *hook) OnSubscribe(cl *mqtt.Client, pk packets.Packet) packets.Packet {
 	c := connOf(cl)
-	clear(c.denied)
-	c.asked = 0
 	c.interval, c.badRate = askedInterval(&pk)
+	c.asked, c.verdicts = 0, c.verdicts[:0]
+	for i := range pk.Filters {
+		code := h.b.maySubscribe(c, pk.Filters[i].Filter)
+		if c.badRate != nil {
+			code = packets.ErrImplementationSpecificError
+		}
+		c.verdicts = append(c.verdicts, code)
+		if code != packets.CodeSuccess {
+			h.b.stats.refusedFilters.Add(1)
+			pk.Filters[i].Filter = ""
+		}
+	}
 	if s := c.session.Load(); s != nil {
 		s.setHold(c, true)
 	}
@@ -289,13 +326,20 @@ func (h *hook) OnSubscribed(cl *mqtt.Client, pk packets.Packet, codes []byte) {
 	s := c.session.Load()
 	var snapshots []string
 	for i, f := range pk.Filters {
-		if codes[i] > 1 {
-			if code, ok := c.denied[f.Filter]; ok && c.v5 {
+		if codes[i] > 2 {
+			if code := c.verdicts[i]; code != packets.CodeSuccess && c.v5 {
 				codes[i] = code.Code
 			}
 			continue
 		}
-		sub := subscription{filter: f.Filter, qos: codes[i], asPublished: f.RetainAsPublished, id: f.Identifier, interval: c.interval}
+		if wire.IsShared(f.Filter) {
+			continue
+		}
+		qos := codes[i]
+		if h.b.general != nil {
+			qos = 0 // packet identifiers are mochi's there
+		}
+		sub := subscription{filter: f.Filter, qos: qos, asPublished: f.RetainAsPublished, id: f.Identifier, interval: c.interval}
 		existed, ok := h.b.hub.subscribe(s, c, sub)
 		if ok && (f.RetainHandling == 0 || f.RetainHandling == 1 && !existed) {
 			snapshots = append(snapshots, f.Filter)
@@ -303,6 +347,9 @@ func (h *hook) OnSubscribed(cl *mqtt.Client, pk packets.Packet, codes []byte) {
 	}
 	for _, filter := range snapshots {
 		h.b.hub.sendSnapshot(s, c, filter, true)
+	}
+	if h.b.general != nil {
+		h.b.general.subscribed(h.b, c, pk)
 	}
 }
 
@@ -312,6 +359,7 @@ func (h *hook) OnPacketProcessed(cl *mqtt.Client, pk packets.Packet, _ error) {
 		return
 	}
 	c := connOf(cl)
+	c.done()
 	s := c.session.Load()
 	if s == nil {
 		return // taken over before it had begun

@@ -14,7 +14,11 @@ const maxConnectBytes = 16 << 10
 
 // wireLimits are what packets of clients are held to.
 func wireLimits(cfg *Config) wire.Limits {
-	return wire.Limits{ConnectBytes: min(maxConnectBytes, int(cfg.MaxPacket)), PacketBytes: int(cfg.MaxPacket), MaxQoS: 1}
+	l := wire.Limits{ConnectBytes: min(maxConnectBytes, int(cfg.MaxPacket)), PacketBytes: int(cfg.MaxPacket), MaxQoS: 1, StrictIDs: cfg.StrictClientIDs}
+	if cfg.General != nil {
+		l.MaxQoS, l.TopicAliases = 2, generalAliases
+	}
+	return l
 }
 
 // Read gives mochi whole packets that are valid, and the end of the connection at the first that is not: its decoder panics at some, and lets others through
@@ -31,6 +35,7 @@ func (c *conn) Read(p []byte) (int, error) {
 			continue
 		}
 		c.unread = pk.Raw
+		c.note(&pk)
 	}
 	n := copy(p, c.unread)
 	c.unread = c.unread[n:]
@@ -100,6 +105,19 @@ func (b *Broker) takePublish(c *conn, pk *wire.Packet) bool {
 	m.Version = v
 	b.hub.publish(&m)
 	return true
+}
+
+// note takes from a packet what is no business of mochi's.
+func (c *conn) note(pk *wire.Packet) {
+	switch {
+	case pk.Type == wire.Disconnect:
+		c.goodbye = pk.Code() == wire.CodeSuccess // 0x04 asks for the will
+	case c.flow != nil && endsDelivery(pk):
+		c.mu.Lock()
+		c.control = c.flow.acked(c.control, pk.ID(), c.v5)
+		c.mu.Unlock()
+		c.kick()
+	}
 }
 
 // invalid answers a packet that broke a rule and ends the connection; any other error is returned as it is.

@@ -106,12 +106,18 @@ func (b *Broker) release(c *conn, panicked bool) {
 			b.mqtt.Clients.Delete(c.client.ID)
 		}
 	}
+	c.done()
 	s := c.session.Load()
-	if s == nil || !s.detach(c) {
+	if s == nil {
 		return
 	}
-	if panicked || expires(c.client) {
+	last := s.detach(c)
+	over := last && (panicked || expires(c.client))
+	if over {
 		b.endSession(s)
+	}
+	if b.general != nil {
+		b.general.connectionEnded(b, c, !last, over)
 	}
 }
 

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tickcast/tickcast/catalog"
@@ -27,9 +28,10 @@ type session struct {
 	events     ring[delivery]
 	state      dirtySet
 	pacer      pacer
-	overflow   bool // finals overflowed: the session is being ended
-	persistent bool // outlives its connection
-	hold       bool // a SUBSCRIBE is being processed: nothing is sent before its SUBACK
+	overflow   bool          // finals overflowed: the session is being ended
+	persistent bool          // outlives its connection
+	order      atomic.Uint32 // of the general-purpose realm's messages
+	hold       bool          // a SUBSCRIBE is being processed: nothing is sent before its SUBACK
 }
 
 // outcome is what became of one message at one session.

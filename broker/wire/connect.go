@@ -133,12 +133,10 @@ func (v *validator) clientID(id []byte, bad, clean bool) *Error {
 	return nil
 }
 
-// strictID allows what every server must [MQTT-3.1.3-5], and what clients make unique names with.
+// strictID allows the printable characters of ASCII, among them those that every server must [MQTT-3.1.3-5], but none that has a meaning in a topic.
 func strictID(id []byte) bool {
 	for _, c := range id {
-		switch {
-		case c >= '0' && c <= '9', c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c == '-', c == '_', c == '.', c == ':', c == '@':
-		default:
+		if c < ' ' || c > '~' || c == '/' || c == '+' || c == '#' {
 			return false
 		}
 	}

@@ -65,5 +65,5 @@ type Limits struct {
 	PacketBytes  int    // of each later one: Maximum Packet Size
 	MaxQoS       byte   // of a PUBLISH: Maximum QoS
 	TopicAliases uint16 // Topic Alias Maximum
-	StrictIDs    bool   // client identifiers of letters, digits and -_.:@ only
+	StrictIDs    bool   // client identifiers of printable ASCII without / + #
 }

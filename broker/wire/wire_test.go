@@ -271,7 +271,10 @@ func TestStrictClientIdentifiers(t *testing.T) {
 	limits.StrictIDs = true
 	check(t, connect(5, 2, props(), str("bad/id")), limits, CodeClientID, "\x20\x03\x00\x85\x00")
 	check(t, connect(4, 2, str("bad/id")), limits, CodeClientID, "\x20\x02\x00\x02")
-	check(t, connect(5, 2, props(), str("Web_1.phone-2:x@y")), limits, CodeSuccess, "")
+	check(t, connect(5, 2, props(), str("Web_1.phone-2:x@y (old)")), limits, CodeSuccess, "")
+	for _, id := range []string{"a+", "#", "é", "a\n"} {
+		check(t, connect(5, 2, props(), str(id)), limits, CodeClientID, "\x20\x03\x00\x85\x00")
+	}
 }
 
 func TestNothingIsReadBehindDisconnect(t *testing.T) {
