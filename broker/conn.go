@@ -175,6 +175,13 @@ func (c *conn) closeFor(reason string) {
 	}
 }
 
+// told says whether the client was sent the reason why the connection ends.
+func (c *conn) told() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.leaving || c.reason != "" && c.in.Broken()
+}
+
 func (c *conn) isClosed() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

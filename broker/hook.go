@@ -105,7 +105,10 @@ func (h *hook) OnPacketEncode(cl *mqtt.Client, pk packets.Packet) packets.Packet
 	switch pk.FixedHeader.Type {
 	case packets.Connack:
 		return h.connack(c, pk)
-	case packets.Puback:
+	case packets.Puback, packets.Pubrec:
+		if pk.ReasonCode == packets.ErrNotAuthorized.Code {
+			pk.Properties.ReasonString = "" // says no more than the code
+		}
 		if pk.ReasonCode == packets.CodeGrantedQos1.Code { // mochi's success; a PUBACK knows no such code
 			pk.ReasonCode = packets.CodeSuccess.Code
 		}

@@ -171,9 +171,7 @@ OnConnect id c, our connection true
 Write Connack
 OnSessionEstablished`)
 
-	c.publish("kept", "x", 0)
 	pk := packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Publish, Retain: true, Qos: 1}, TopicName: "kept", Payload: []byte("x"), PacketID: 9}
-	r.since()
 	c.send((*packets.Packet).PublishEncode, pk)
 	sync(c)
 	expect("retained PUBLISH", `
@@ -225,7 +223,6 @@ OnPacketProcessed Publish <nil>`)
 	expect("resumed: no OnSubscribed", `
 OnPacketRead Connect
 OnConnect id c, our connection true
-OnUnsubscribed
 Write Connack
 OnSessionEstablished`)
 	_ = c.Close()

@@ -31,8 +31,30 @@ func (b *Broker) serve(socket net.Conn, refuse packets.Code) {
 	}
 	_ = c.Close()
 	<-c.flushed
+	if c.told() {
+		linger(c.out.Conn)
+	}
 	_ = socket.Close()
 	b.stats.disconnected(c.endReason(err))
+}
+
+// lingering is how long, and for how many bytes, a client that was told why it is disconnected is still listened to.
+const (
+	lingering     = 500 * time.Millisecond
+	lingeringRead = 256 << 10
+)
+
+// linger lets a client read what it was told. A socket that is closed with bytes unread resets the connection, and the reset overtakes them.
+func linger(c net.Conn) {
+	if s, ok := c.(*socket); ok {
+		c = s.Conn
+	}
+	half, ok := c.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	_ = c.SetReadDeadline(time.Now().Add(lingering))
+	_, _ = io.CopyN(io.Discard, c, lingeringRead)
 }
 
 // establish hands the connection to mochi, which returns when it is over. A packet can make mochi's decoder panic: that ends the connection, not the process.

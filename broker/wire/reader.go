@@ -29,6 +29,9 @@ func NewReader(src io.Reader, limits Limits) *Reader {
 // Connect returns what the CONNECT said, once Next has given it out.
 func (r *Reader) Connect() *ConnectInfo { return &r.v.info }
 
+// Broken says whether a packet broke a rule.
+func (r *Reader) Broken() bool { return r.broken != nil }
+
 // AliasTopic returns the topic of a Topic Alias that a PUBLISH has used.
 func (r *Reader) AliasTopic(alias uint16) string { return r.v.aliases[alias-1] }
 
