@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
-	"net/http"
 	"reflect"
 	"runtime"
 	"sync"
@@ -289,19 +287,6 @@ func FuzzGeneral(f *testing.F) {
 	fuzzConnections(f, func(c *Config) { c.General = &General{AnyUser: true} })
 }
 
-// pipeListener gives connections that have no network.
-type pipeListener struct{ conns chan net.Conn }
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	c, ok := <-l.conns
-	if !ok {
-		return nil, net.ErrClosed
-	}
-	return c, nil
-}
-func (*pipeListener) Close() error   { return nil }
-func (*pipeListener) Addr() net.Addr { return &net.TCPAddr{} }
-
 // FuzzWebSocket: the same through a WebSocket, whose frames are arbitrary as well, or hold the input.
 func FuzzWebSocket(f *testing.F) {
 	addPackets(f, func(prelude byte, in []byte) { f.Add(prelude, false, in) })
@@ -309,25 +294,13 @@ func FuzzWebSocket(f *testing.F) {
 	f.Add(byte(2), true, []byte{0x88, 0x80, 0, 0, 0, 0})
 	f.Add(byte(2), true, []byte{0x81, 0xfe, 0xff, 0xff, 0, 0, 0, 0})
 	b := newFuzzBroker(f, nil)
-	served := make(chan struct{}, 1)
-	l := &pipeListener{conns: make(chan net.Conn)}
-	server := webSocketServer(&b.cfg, func(c net.Conn, refuse packets.Code) {
-		b.serve(c, refuse)
-		served <- struct{}{}
-	}, func(string) {})
-	server.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
-	go func() { _ = server.Serve(l) }()
-	f.Cleanup(func() { close(l.conns) })
 	f.Fuzz(func(t *testing.T, prelude byte, frames bool, in []byte) {
-		ours, theirs := net.Pipe()
-		d := websocket.Dialer{Subprotocols: []string{subprotocol}, HandshakeTimeout: patience, NetDial: func(string, string) (net.Conn, error) {
-			l.conns <- theirs
-			return ours, nil
-		}}
-		ws, _, err := d.Dial("ws://fuzz/mqtt", http.Header{})
+		ws, _, err := dialWebSocket(b.Broker, nil, subprotocol)
 		if err != nil {
 			t.Fatal(err)
 		}
+		ours := ws.NetConn()
+		_ = ours.(*net.TCPConn).SetLinger(0) // or the ports would run out
 		_ = ws.SetReadDeadline(time.Now().Add(fuzzPatience))
 		_ = ws.SetWriteDeadline(time.Now().Add(fuzzPatience))
 		var reading sync.WaitGroup
@@ -347,11 +320,10 @@ func FuzzWebSocket(f *testing.F) {
 		}
 		_ = ours.Close()
 		reading.Wait()
-		select {
-		case <-served:
-		case <-time.After(fuzzPatience):
-			buf := make([]byte, 1<<20)
-			t.Fatalf("the connection has not ended\n%s", buf[:runtime.Stack(buf, true)])
+		for end := time.Now().Add(fuzzPatience); b.Stats().Connections > 0; time.Sleep(100 * time.Microsecond) {
+			if time.Now().After(end) {
+				t.Fatal("the connection has not ended")
+			}
 		}
 		b.check(t)
 	})

@@ -23,9 +23,9 @@ func startGeneral(tb testing.TB, change func(*Config)) *Broker {
 		tb.Fatal(err)
 	}
 	return startBroker(tb, func(c *Config) {
-		tcp, webSocket := c.TCP, c.WebSocket
+		tcp, webSocket, admin := c.TCP, c.WebSocket, c.Admin
 		*c = f.Broker
-		c.TCP, c.WebSocket = tcp, webSocket
+		c.TCP, c.WebSocket, c.Admin = tcp, webSocket, admin
 		if change != nil {
 			change(c)
 		}
