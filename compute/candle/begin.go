@@ -54,7 +54,7 @@ func (m *Machine) contractRecord(r *market.Record) (core.Verdict, error) {
 		m.reset()
 		m.spec = spec
 		m.delistedSeq = r.Seq
-		m.clear()
+		m.clearAll()
 		return core.Delisted, nil
 	}
 	if spec.Seeds > 0 {
@@ -347,7 +347,17 @@ func (m *Machine) update(spec market.Spec) {
 	m.rescale(spec.Contract.Tick.Scale-price, spec.Contract.Step.Scale-qty)
 	m.setSpec(spec)
 	m.enc.priceScale, m.enc.qtyScale = max(price, m.enc.priceScale), max(qty, m.enc.qtyScale)
-	if m.live && m.phase == running {
-		m.publish(m.mask &^ served)
+	if m.phase != running {
+		return
+	}
+	m.clear(served&^m.mask, m.ev.Record.Seq)
+	added := m.mask &^ served
+	for p := p1s; p < end; p++ {
+		if added&(1<<p) != 0 {
+			m.touch(p) // newer than what may have cleared it before
+		}
+	}
+	if m.live {
+		m.publish(added)
 	}
 }

@@ -117,7 +117,7 @@ func (m *Machine) publish(which uint32) {
 // PublishAll writes the full state of every key: at the beginning, and whenever the surroundings want a new complete set in the log.
 func (m *Machine) PublishAll(computeMs int64) {
 	if m.spec.Delisted {
-		m.clear()
+		m.clearAll()
 	}
 	if m.phase != running {
 		return
@@ -132,13 +132,20 @@ func (m *Machine) PublishAll(computeMs int64) {
 	m.ev, m.live = before, live
 }
 
-// clear takes what was retained of a delisted contract from the clients; with the version of the last candle's time, no older one comes back after it.
-func (m *Machine) clear() {
+// clear takes what was retained of periods from the clients; with the version of the open candle's time, no older one comes back after it.
+func (m *Machine) clear(which uint32, seq int64) {
 	for p := range m.enc.keys {
-		v := market.Version{Epoch: m.Epoch, T: m.open[p].OpenMs, Seq: m.delistedSeq}
-		m.write(Live, KindCandle, v, m.enc.keys[p], nil)
-		m.write(Closed, KindCandle, v, m.enc.keys[p], nil)
+		if which&(1<<p) != 0 {
+			v := market.Version{Epoch: m.Epoch, T: m.open[p].OpenMs, Seq: seq}
+			m.write(Live, KindCandle, v, m.enc.keys[p], nil)
+			m.write(Closed, KindCandle, v, m.enc.keys[p], nil)
+		}
 	}
+}
+
+// clearAll takes what was retained of a delisted contract from the clients.
+func (m *Machine) clearAll() {
+	m.clear(allPeriods, m.delistedSeq)
 	m.write(Tickers, KindTicker, market.Version{Epoch: m.Epoch, Seq: m.delistedSeq}, m.enc.ticker, nil)
 }
 

@@ -216,6 +216,15 @@ var scenarios = []scenario{
 		l.spec(at+60_000, 0, m1)
 		l.clock(at + 120_000)
 	}},
+	{"served-periods", "A period leaves the contract's entry: its keys are cleared, and its candles are not written any more. It comes back with the version of that contract record.", func(l *scribe) {
+		at := atEleven
+		l.minuteBefore(at, m1, h1)
+		l.trade(at+100, 714000, 1000, false)
+		l.spec(at+500, 0, m1)
+		l.clock(at + 60_000)
+		l.spec(at+60_500, 0, m1, h1)
+		l.clock(at + 120_000)
+	}},
 	{"catch-up", "Records that Kafka took before the job began: only the ledger is written. The first newer one publishes every key.", func(l *scribe) {
 		at := atEleven
 		l.text.Reset()
