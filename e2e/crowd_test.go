@@ -93,7 +93,7 @@ func gather(ctx context.Context, t *testing.T, a addrs) (*crowd, func()) {
 	return c, wg.Wait
 }
 
-// visit connects, subscribes and reads what comes for half a second; with a stall it reads nothing for so long, and may be thrown out for it.
+// visit connects, subscribes and reads some of what comes; with a stall it reads nothing for so long, and may be thrown out for it.
 func visit(ctx context.Context, host, id string, stall time.Duration) error {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", host)
@@ -119,11 +119,11 @@ func visit(ctx context.Context, host, id string, stall time.Duration) error {
 		}
 		return nil
 	}
-	if err := conn.SetReadDeadline(time.Now().Add(500 * time.Millisecond)); err != nil {
+	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		return err
 	}
-	if n, _ := io.Copy(io.Discard, conn); n < 1000 { // it ends by its deadline
-		return fmt.Errorf("a visitor got %d bytes", n)
+	if n, err := io.CopyN(io.Discard, conn, 50_000); err != nil {
+		return fmt.Errorf("a visitor got %d bytes: %w", n, err)
 	}
 	return nil
 }

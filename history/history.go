@@ -71,12 +71,15 @@ func (h *History) Stats() Stats {
 	return Stats{Records: h.records.Load(), Old: h.old.Load(), Rejected: h.rejected.Load(), Requests: h.requests.Load(), Refused: h.refused.Load(), Failed: h.failed.Load()}
 }
 
-const pollEvery = 200 * time.Millisecond
+const (
+	pollEvery = 200 * time.Millisecond
+	gatherMs  = 20 // an answer over REST may be so much older than what goes out over MQTT
+)
 
 // Run follows the live state until ctx ends. Answers before Ready are refusals; stored says when the store has caught up with its log, so that no candle is missing
 // between it and the live state.
 func (h *History) Run(ctx context.Context, stored <-chan struct{}) error {
-	r, err := kafka.NewReader(h.cfg.Kafka, kafka.ReaderOptions{Name: "history"}, h.log)
+	r, err := kafka.NewReader(h.cfg.Kafka, kafka.ReaderOptions{Name: "history", GatherMs: gatherMs}, h.log)
 	if err != nil {
 		return err
 	}

@@ -51,13 +51,23 @@ type ReaderOptions struct {
 	Name      string
 	Committed bool // only records of committed transactions: the ledger's readers
 	Ends      bool // Poll tells where a partition ends: behind the last record there can be a transaction's marker, which no reader sees
+	GatherMs  int  // so long a record may wait for others to come with it, since each answer costs much beside what a record in it does; 0: none waits
 }
+
+const (
+	idleWaitMs  = 100       // how long the cluster holds a fetch back while there is nothing
+	gatherBytes = 64 * 1024 // what is gathered at most
+)
 
 // NewReader connects to the cluster; it fails if no broker answers within ConnectTimeout.
 func NewReader(cfg Config, opt ReaderOptions, log *slog.Logger) (*Reader, error) {
 	isolation := "read_uncommitted" // librdkafka's default is read_committed, which waits behind open transactions
 	if opt.Committed {
 		isolation = "read_committed"
+	}
+	wait, least := idleWaitMs, 1
+	if opt.GatherMs > 0 {
+		wait, least = opt.GatherMs, gatherBytes
 	}
 	c, err := ck.NewConsumer(with(cfg.base(opt.Name), ck.ConfigMap{
 		"group.id":                   "tickcast-" + opt.Name, // required by the driver; nothing is committed
@@ -66,8 +76,8 @@ func NewReader(cfg Config, opt ReaderOptions, log *slog.Logger) (*Reader, error)
 		"auto.offset.reset":          "earliest", // what was retained away is gone
 		"isolation.level":            isolation,
 		"enable.partition.eof":       opt.Ends,
-		"fetch.wait.max.ms":          100,
-		"fetch.min.bytes":            1,
+		"fetch.wait.max.ms":          wait,
+		"fetch.min.bytes":            least,
 		"fetch.queue.backoff.ms":     5, // 1000 by default: a second's pause after each full queue
 		"fetch.error.backoff.ms":     50,
 		"queued.max.messages.kbytes": 16_384,
