@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 )
@@ -55,7 +56,6 @@ func New(cfg Config, log *slog.Logger) (*Kafka, error) {
 		kfake.NumBrokers(1),
 		kfake.Ports(l.Addr().(*net.TCPAddr).Port),
 		kfake.ListenFn(func(_, _ string) (net.Listener, error) { return l, nil }),
-		kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": "2000"}),
 		kfake.WithLogger(logger{log}),
 	}
 	if cfg.DataDir != "" {
@@ -70,17 +70,30 @@ func New(cfg Config, log *slog.Logger) (*Kafka, error) {
 		l.Close()
 		return nil, fmt.Errorf("embedded Kafka in %q: %w", cfg.DataDir, err)
 	}
+	c.ApplyRetention() // what expired while it was down is gone before anybody reads it
 	return &Kafka{cluster: c, addr: l.Addr().String()}, nil
 }
 
 // Addr is the host:port for clients.
 func (k *Kafka) Addr() string { return k.addr }
 
-// Run blocks until ctx ends and then closes the server; whoever writes to it must have flushed before.
+// retainEvery is how often what is beyond a topic's retention is removed. kfake does that by itself only once a topic was made or altered: not in a folder whose
+// topics are all there, so after a restart never.
+const retainEvery = 2 * time.Second
+
+// Run removes what has expired until ctx ends and then closes the server; whoever writes to it must have flushed before.
 func (k *Kafka) Run(ctx context.Context) error {
-	<-ctx.Done()
-	k.cluster.Close()
-	return nil
+	tick := time.NewTicker(retainEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			k.cluster.Close()
+			return nil
+		case <-tick.C:
+			k.cluster.ApplyRetention()
+		}
+	}
 }
 
 // logger passes kfake's warnings on.
