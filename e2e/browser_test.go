@@ -30,7 +30,7 @@ func visitPage(t *testing.T, config string, names ...string) {
 	p := up(t, t.TempDir(), config)
 	cmd := exec.Command("npm", append([]string{"run", "--silent", "e2e", "--"}, names...)...)
 	cmd.Dir = "../web"
-	cmd.Env = append(os.Environ(), "TICKCAST_URL="+p.addrs().http, "TICKCAST_SHOTS="+t.TempDir())
+	cmd.Env = append(os.Environ(), "TICKCAST_URL="+p.addrs().http)
 	if len(names) > 0 {
 		cmd.Env = append(cmd.Env, "TICKCAST_BUSY=1")
 	}

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { describe, expect, it } from 'vitest'
-import { Browsing, healthy, moves, period } from './setup.ts'
+import { Browsing, healthy, moves, period, shoot } from './setup.ts'
 import { SCREENS, type Visit } from './visit.ts'
 
 const b = new Browsing()
@@ -96,10 +96,14 @@ describe('assistive technology', () => {
         const v = await b.open({ ...options, colorScheme, reducedMotion: 'reduce' })
         await moves(v, 2)
         if (screen === 'desktop') await v.until('#asks .price', /\d/)
+        await v.until('#latency', /p50|recorded/)
+        await healthy(v) // before the picture: taking one resizes the page of a phone
+        await shoot(v, `${screen}-${colorScheme}`)
         expect(await violations(v)).toEqual([])
         for (const pane of screen === 'phone' ? ['book', 'tape'] : []) {
           await v.page.locator(`#tab-${pane}`).click()
           await v.until(`#${pane} .side .price`, /\d/)
+          await shoot(v, `${screen}-${colorScheme}-${pane}`)
           expect(await violations(v), pane).toEqual([])
         }
       })

@@ -1,6 +1,6 @@
 import type { Page, WebSocketRoute } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
-import { Browsing, given, healthy, moves, period, shoot, shots } from './setup.ts'
+import { Browsing, healthy, moves, period, shoot } from './setup.ts'
 import { SCREENS } from './visit.ts'
 
 const b = new Browsing()
@@ -112,10 +112,10 @@ describe('a slow network', () => {
           })
         }
         const cdp = await page.context().newCDPSession(page)
-        await cdp.send('Emulation.setCPUThrottlingRate', { rate: 6 })
+        await cdp.send('Emulation.setCPUThrottlingRate', { rate: 4 })
       }
       const v = await b.open(options, late)
-      await moves(v, 3)
+      await moves(v, 2)
       await healthy(v)
     })
   }
@@ -171,23 +171,4 @@ describe('trouble', () => {
     await moves(v, 2)
     await healthy(v)
   })
-})
-
-describe('every screen', () => {
-  for (const [screen, options] of Object.entries(SCREENS)) {
-    for (const colorScheme of ['dark', 'light'] as const) {
-      it.skipIf(!shots && given)(`${screen}, ${colorScheme}`, async () => {
-        const v = await b.open({ ...options, colorScheme })
-        await moves(v, 3)
-        await v.until('#latency', /p50|recorded/)
-        await healthy(v) // before the pictures: taking one resizes the page of a phone
-        await shoot(v, `${screen}-${colorScheme}`)
-        for (const pane of screen === 'phone' ? ['book', 'tape'] : []) {
-          await v.page.locator(`#tab-${pane}`).click()
-          await v.until(`#${pane} .side .price`, /\d/)
-          await shoot(v, `${screen}-${colorScheme}-${pane}`)
-        }
-      })
-    }
-  }
 })

@@ -14,18 +14,13 @@ export const SCREENS = {
   phone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true },
 } satisfies Record<string, BrowserContextOptions>
 
-interface Shift {
-  value: number
-  moved: string[]
-}
-
 /** A page and everything that went wrong on it. */
 export interface Visit {
   page: Page
   /** Console errors, exceptions, policy violations, failed requests and requests to other hosts. */
   problems: string[]
-  /** Layout shifts that no input caused. */
-  shifts(): Promise<Shift[]>
+  /** Layout shifts that no input caused: how much, and what moved from where to where. */
+  shifts(): Promise<string[]>
   text(selector: string): Promise<string>
   /** Waits until the text of an element passes. */
   until(selector: string, pass: RegExp | ((text: string) => boolean), timeoutMs?: number): Promise<string>
@@ -51,12 +46,14 @@ export async function visit(browser: Browser, url: string, options: BrowserConte
     if (to.protocol.startsWith('http') && to.hostname !== hostname) problem(`elsewhere: ${request.url()}`)
   })
   await page.addInitScript(() => {
-    const shifts: { value: number; moved: string[] }[] = []
+    const shifts: string[] = []
     Object.assign(globalThis, { shifts })
+    const at = ({ x, y, width, height }: DOMRectReadOnly) => `${x},${y} ${width}×${height}`
     new PerformanceObserver((list) => {
-      for (const entry of list.getEntries() as (PerformanceEntry & { value: number; hadRecentInput: boolean; sources: { node?: Element }[] })[]) {
+      for (const entry of list.getEntries() as (PerformanceEntry & { value: number; hadRecentInput: boolean; sources: { node?: Element; previousRect: DOMRectReadOnly; currentRect: DOMRectReadOnly }[] })[]) {
         if (entry.hadRecentInput) continue
-        shifts.push({ value: entry.value, moved: entry.sources.map(({ node }) => (node ? `${node.nodeName}#${node.id}.${node.className}` : '?')) })
+        const moved = entry.sources.map(({ node, previousRect, currentRect }) => `${node ? `${node.nodeName}#${node.id}.${node.className} "${node.textContent?.slice(0, 40)}"` : '?'} ${at(previousRect)} → ${at(currentRect)}`)
+        shifts.push(`${entry.value}: ${moved.join('; ')}`)
       }
     }).observe({ type: 'layout-shift', buffered: true })
   })
@@ -66,7 +63,7 @@ export async function visit(browser: Browser, url: string, options: BrowserConte
   return {
     page,
     problems,
-    shifts: () => page.evaluate(() => (globalThis as unknown as { shifts: { value: number; moved: string[] }[] }).shifts),
+    shifts: () => page.evaluate(() => (globalThis as unknown as { shifts: string[] }).shifts),
     text,
     async until(selector, pass, timeoutMs = 15_000) {
       const passes = typeof pass === 'function' ? pass : (value: string) => pass.test(value)

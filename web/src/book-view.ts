@@ -85,7 +85,7 @@ export class BookView {
     const gap = spread(bbo?.b, bbo?.a)
     setText(this.spread, gap ? `Spread ${grouped(gap.text)} · ${percentOf(gap.percent)}` : 'Spread –')
     const late = book?.q === 'stale' || (bookStatus !== undefined && bookStatus.state !== 'SYNCED')
-    setData(this.element, 'state', late || freshness.state === 'stale' ? 'stale' : book ? 'live' : 'waiting')
+    setData(this.element, 'state', !book ? 'waiting' : late || freshness.state === 'stale' ? 'stale' : 'live')
     const note = info.books.length === 0 ? 'This contract has no order book.' : !book ? 'Waiting for the order book…' : late && freshness.state !== 'stale' ? 'Updates were lost: synchronising again' : ''
     setHidden(this.note, note === '')
     setText(this.note, note)
