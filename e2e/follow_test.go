@@ -3,6 +3,7 @@ package e2e
 import (
 	"io"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -19,9 +20,17 @@ type served struct {
 	value   []byte
 }
 
+// logged is a command of a log of books: when it was produced, and the top after it by a book of the test's own.
+type logged struct {
+	appendMs int64
+	best     string
+}
+
 // servedBook is what Kafka had of a contract's book.
 type servedBook struct {
 	tops     []served
+	log      map[int64]logged // by the update id with which the command ends
+	book     slowBook
 	last     int64 // update id of the log's last command
 	commands int
 	gaps     int
@@ -29,7 +38,7 @@ type servedBook struct {
 	inGap    bool
 }
 
-func (s *servedBook) logged(r *market.Record) {
+func (s *servedBook) take(t *testing.T, r *market.Record, appendMs int64) {
 	switch r.Kind {
 	case market.KindGap:
 		if !s.inGap {
@@ -39,6 +48,13 @@ func (s *servedBook) logged(r *market.Record) {
 	case market.KindSnapshot, market.KindDiff:
 		s.commands++
 		s.last = r.Book.LastID
+		if s.inGap && r.Kind == market.KindDiff {
+			break // the book is not known
+		}
+		s.book.take(t, r)
+		if _, known := s.log[s.last]; !known { // a snapshot may come again at the same update
+			s.log[s.last] = logged{appendMs, s.book.best()}
+		}
 		if s.inGap && r.Kind == market.KindSnapshot {
 			s.inGap = false
 			s.resynced++
@@ -103,7 +119,7 @@ func (f *bookFollower) take(rec *kafka.Record) {
 	defer f.mu.Unlock()
 	b := f.books[string(rec.Key)]
 	if b == nil {
-		b = &servedBook{}
+		b = &servedBook{log: map[int64]logged{}}
 		f.books[string(rec.Key)] = b
 	}
 	if rec.Topic == catalog.MarketBooks {
@@ -111,7 +127,7 @@ func (f *bookFollower) take(rec *kafka.Record) {
 		if err := new(market.Decoder).Decode(rec.Value, &m); err != nil {
 			f.t.Errorf("%s: %v", rec.Topic, err)
 		}
-		b.logged(&m)
+		b.take(f.t, &m, rec.TimestampMs)
 	} else {
 		v, err := market.ParseVersion(rec.Header(catalog.VersionName))
 		if err != nil {
@@ -132,6 +148,7 @@ func (f *bookFollower) of(contract string) servedBook {
 	if b := f.books[contract]; b != nil {
 		c := *b
 		c.tops = slices.Clone(b.tops)
+		c.log = maps.Clone(b.log)
 		return c
 	}
 	return servedBook{}
