@@ -169,6 +169,7 @@ func contractsWith(t *testing.T, contract string) string {
 type message struct {
 	topic    string
 	retained bool
+	cleared  bool // an empty payload: the topic's value is gone
 	at       time.Time
 	raw      []byte
 	candle
@@ -252,7 +253,9 @@ func subscribe(t *testing.T, server string, filters ...string) *client {
 func (c *client) receive(p paho.PublishReceived) (bool, error) {
 	m := message{topic: p.Packet.Topic, retained: p.Packet.Retain, at: time.Now(), raw: p.Packet.Payload}
 	var err error
-	if strings.HasPrefix(m.topic, "candle/") || strings.HasPrefix(m.topic, "status/") {
+	if len(m.raw) == 0 {
+		m.cleared = true
+	} else if strings.HasPrefix(m.topic, "candle/") || strings.HasPrefix(m.topic, "status/") {
 		err = json.Unmarshal(p.Packet.Payload, &m.candle)
 	} else { // other products have other meanings of the same letters
 		var v struct{ Epoch, Seq int64 }
