@@ -20,7 +20,7 @@ const (
 	retained                 // newer, and the topic's value from now on
 )
 
-// versions is the version rule of one topic [DESIGN 3 and 5].
+// versions is the version rule of one topic.
 //
 // State and event: a message is kept iff its version is greater than the one held.
 // Final: the rule holds per t, for the newest 128 t; the retained value is that of the greatest t, whatever its epoch.

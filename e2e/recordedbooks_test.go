@@ -274,7 +274,7 @@ func (r *recordedBook) changesAfter(update int64) bool {
 	return slices.ContainsFunc(r.diffs, func(d int64) bool { return d > update && r.ticker(d) != r.ticker(update) })
 }
 
-// thinAfterMs is the age from which on compute may leave versions out that are not final (DESIGN: catching up).
+// thinAfterMs is the age from which on compute may leave versions out that are not final (catching up).
 const thinAfterMs = 1000
 
 // checkServed compares what push.bbo says after each of the recorded diffs with the bookTicker. Where a machine cannot keep up compute leaves versions out; that

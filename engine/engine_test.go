@@ -142,7 +142,7 @@ func readLog(t *testing.T, brokers, topic string) (rs []market.Record, values []
 	return rs, values
 }
 
-// checkLog holds a log against DESIGN (section 3): one epoch, sequence numbers, trade ids and updates without a hole or a double, a book that is never crossed and
+// checkLog holds a log against the rules: one epoch, sequence numbers, trade ids and updates without a hole or a double, a book that is never crossed and
 // whose diffs make its snapshots.
 func checkLog(t *testing.T, rs []market.Record) (trades, diffs int) {
 	t.Helper()

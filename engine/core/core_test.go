@@ -80,7 +80,7 @@ func TestTranscript(t *testing.T) {
 	}
 }
 
-// reader checks what DESIGN (section 3) promises to whoever reads the two logs.
+// reader checks what ARCHITECTURE.md promises to whoever reads the two logs.
 type reader struct {
 	t      testing.TB
 	epoch  [2]int64

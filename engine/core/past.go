@@ -10,7 +10,7 @@ import (
 // Bounds of what a market remembers of its past.
 const (
 	keepMinutes  = 2 * 1440             // time over which minutes with trades are kept
-	keepDays     = 62                   // closed days: what a block of seeds has (DESIGN, section 3)
+	keepDays     = 62                   // closed days: what a block of seeds has
 	keepTradesMs = 15 * market.MinuteMs // trades that may still be taken back: more than a reader keeps
 	maxTrades    = 65_536
 )

@@ -5,7 +5,7 @@ import (
 	"github.com/tickcast/tickcast/matching"
 )
 
-// How long after a trade or a change of the book its clock record comes at the latest (DESIGN, section 3, allows 250 and 100).
+// How long after a trade or a change of the book its clock record comes at the latest (the rules allow 250 and 100).
 const (
 	tradeClockMs = 200
 	bookClockMs  = 80

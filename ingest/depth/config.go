@@ -32,7 +32,7 @@ type Config struct {
 	BusyMs        int64 // between ticks while something is being waited for
 }
 
-// DefaultConfig returns the values that DESIGN (sections 3 and 4) and Binance's limits ask for.
+// DefaultConfig returns the values that the log's rules and Binance's limits ask for.
 func DefaultConfig() Config {
 	return Config{
 		Levels: 1000, RefreshLevels: 400, RefreshMinMs: 10_000, FirstMs: 1_000, QuietMs: 1_000, ReorderMs: 250, RetryMinMs: 250, RetryMaxMs: 8_000, HealthyMs: 30_000,

@@ -31,7 +31,7 @@ type Config struct {
 	BusyMs       int64 // between ticks while something is being waited for
 }
 
-// DefaultConfig returns the values that DESIGN (sections 3 and 4) and Binance's limits ask for.
+// DefaultConfig returns the values that the log's rules and Binance's limits ask for.
 func DefaultConfig() Config {
 	return Config{
 		ReorderMs: 40, JumpMs: 2_000, GiveUpMs: 60_000, MaxHeld: 100_000, MaxFill: 500_000, PageRows: 1000, RetryMinMs: 100, RetryMaxMs: 3_000, VerifyMs: 10_000,
