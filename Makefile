@@ -87,11 +87,13 @@ soak: web/dist/index.html ## An hour at 1,000 trades/s with ten minutes of reten
 rest: web/dist/index.html ## CPU at rest: no client, 100 trades/s over four contracts, three runs of a minute; below 40 % of a core, by role
 	TICKCAST_REST=3 go test -count=1 -timeout 15m -v -run AtRest ./e2e
 
-bench: web/dist/index.html ## Event to MQTT client, compute's trades and book diffs and the engine's commands per second on one core, the edge's cost per delivery
+bench: web/dist/index.html ## Event to MQTT client (trades, books), compute's trades, tickers and book diffs and the engine's commands per second on one core, the edge's cost per delivery, start with full logs
 	go test -run '^$$' -bench . -benchtime 2s -cpu 1 ./compute/candle ./compute/orderbook ./matching ./engine/core
 	go test -run '^$$' -bench . -benchtime 1s ./broker
-	go test -run '^$$' -bench EventToClient/1000 -benchtime 1x ./e2e
-	go test -run '^$$' -bench EventToClient/5000 -benchtime 1x ./e2e
+	go test -run '^$$' -bench '^BenchmarkEventToClient$$/1000' -benchtime 1x ./e2e
+	go test -run '^$$' -bench '^BenchmarkEventToClient$$/5000' -benchtime 1x ./e2e
+	go test -run '^$$' -bench BookEventToClient -benchtime 1x ./e2e
+	TICKCAST_START=3 go test -count=1 -timeout 15m -v -run StartIsQuick ./e2e
 
 bench-edge: build $(TOOLS)/stock-mochi ## The edge beside mosquitto, nats-server and stock mochi, those that are there: about 6 minutes (ARGS="--runs 1" is shorter)
 	@test -x $(TOOLS)/nats-server || GOBIN=$(TOOLS) go install $(NATS) || echo "nats-server: not to be had, goes on without"

@@ -50,19 +50,7 @@ func BenchmarkEventToClient(b *testing.B) {
 
 func eventToClient(b *testing.B, rate int, length time.Duration) {
 	const contracts, warmUp, patience = 10, 5 * time.Second, 2 * time.Minute
-	cfg := tickup.DefaultConfig()
-	cfg.DataDir, cfg.HTTP.Listen, cfg.Kafka.Listen, cfg.Broker.TCP, cfg.Broker.WebSocket = b.TempDir(), "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
-	var yaml strings.Builder
-	yaml.WriteString("contracts:\n")
-	cfg.Simulator.Symbols = nil
-	for i := range contracts {
-		s := fmt.Sprintf("C%dUSDT", i)
-		cfg.Simulator.Symbols = append(cfg.Simulator.Symbols, simexchange.Symbol{Symbol: s, Base: fmt.Sprintf("C%d", i), Quote: "USDT", Tick: "0.01", Step: "0.0001", Price: "1000.00"})
-		fmt.Fprintf(&yaml, "  - {id: %s, source: {venue: binance, symbol: %s}, base: C%d, quote: USDT, tick: \"0.01\", step: \"0.0001\"}\n", s, s, i)
-	}
-	cfg.Broker.Admin.Listen = ""
-	cfg.Contracts = writeFile(b, "contracts.yaml", yaml.String())
-	cfg.Simulator.Market.Rate, cfg.Simulator.Market.Even, cfg.Simulator.Market.Backlog = float64(rate)/contracts, true, time.Minute
+	cfg := benchConfig(b, contracts, float64(rate)/contracts, "")
 	var mu sync.Mutex
 	trades, candles := map[string][]sent{}, map[string][]seen{}
 	newest := map[string]int64{} // event time of each contract's newest candle, ms
@@ -71,42 +59,18 @@ func eventToClient(b *testing.B, rate int, length time.Duration) {
 		trades[symbol] = append(trades[symbol], sent{aggID: aggID, at: at})
 		mu.Unlock()
 	}
-	u, err := tickup.New(cfg, "bench", slog.New(slog.NewTextHandler(io.Discard, nil)))
-	if err != nil {
-		b.Fatal(err)
-	}
+	u := benchUp(b, cfg)
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- u.Run(ctx) }()
-	defer func() {
-		cancel()
-		if err := <-done; err != nil {
-			b.Error(err)
+	defer cancel()
+	cm := benchClient(b, ctx, u.Addrs().MQTT, func(m *paho.Publish, now time.Time) {
+		symbol := m.Topic[len("candle/1m/"):]
+		if id := number(m.Payload, `"L":`); id > 0 {
+			mu.Lock()
+			candles[symbol] = append(candles[symbol], seen{id, now})
+			newest[symbol] = number(m.Payload, `"ts":`)
+			mu.Unlock()
 		}
-	}()
-	<-u.Ready()
-	server, _ := url.Parse("mqtt://" + u.Addrs().MQTT) // an address that was bound
-	cm, err := autopaho.NewConnection(ctx, autopaho.ClientConfig{ServerUrls: []*url.URL{server}, KeepAlive: 30, CleanStartOnInitialConnection: true,
-		OnConnectionUp: func(cm *autopaho.ConnectionManager, _ *paho.Connack) {
-			if _, err := cm.Subscribe(ctx, &paho.Subscribe{Subscriptions: []paho.SubscribeOptions{{Topic: "candle/1m/+"}}}); err != nil {
-				b.Error(err)
-			}
-		},
-		ClientConfig: paho.ClientConfig{ClientID: "bench", OnPublishReceived: []func(paho.PublishReceived) (bool, error){func(p paho.PublishReceived) (bool, error) {
-			now := time.Now()
-			symbol := p.Packet.Topic[len("candle/1m/"):]
-			if id := number(p.Packet.Payload, `"L":`); id > 0 {
-				mu.Lock()
-				candles[symbol] = append(candles[symbol], seen{id, now})
-				newest[symbol] = number(p.Packet.Payload, `"ts":`)
-				mu.Unlock()
-			}
-			return true, nil
-		}}},
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
+	}, "candle/1m/+")
 	// The log's first minute is fetched over REST, within the exchange's limits: it is over when every contract's newest candle is of now.
 	for begun := time.Now(); ; time.Sleep(100 * time.Millisecond) {
 		mu.Lock()
@@ -172,6 +136,70 @@ func eventToClient(b *testing.B, rate int, length time.Duration) {
 	b.ReportMetric(at(0.999), "p99.9-ms")
 	b.ReportMetric(float64(lost), "lost")
 	b.ReportMetric(0, "ns/op")
+}
+
+// benchConfig is `tickcast up` with so many contracts C0USDT, C1USDT, … of the simulator; books is a list of resolutions, or empty.
+func benchConfig(b *testing.B, contracts int, rate float64, books string) tickup.Config {
+	b.Helper()
+	cfg := tickup.DefaultConfig()
+	cfg.DataDir, cfg.HTTP.Listen, cfg.Kafka.Listen, cfg.Broker.TCP, cfg.Broker.WebSocket = b.TempDir(), "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+	cfg.Broker.Admin.Listen = ""
+	var yaml strings.Builder
+	yaml.WriteString("contracts:\n")
+	cfg.Simulator.Symbols = nil
+	for i := range contracts {
+		s := fmt.Sprintf("C%dUSDT", i)
+		cfg.Simulator.Symbols = append(cfg.Simulator.Symbols, simexchange.Symbol{Symbol: s, Base: fmt.Sprintf("C%d", i), Quote: "USDT", Tick: "0.01", Step: "0.0001", Price: "1000.00"})
+		fmt.Fprintf(&yaml, "  - {id: %s, source: {venue: binance, symbol: %s}, base: C%d, quote: USDT, tick: \"0.01\", step: \"0.0001\"%s}\n", s, s, i, books)
+	}
+	cfg.Contracts = writeFile(b, "contracts.yaml", yaml.String())
+	cfg.Simulator.Market.Rate, cfg.Simulator.Market.Even, cfg.Simulator.Market.Backlog = rate, true, time.Minute
+	return cfg
+}
+
+// benchUp runs it in this process until the benchmark ends.
+func benchUp(b *testing.B, cfg tickup.Config) *tickup.Up {
+	b.Helper()
+	u, err := tickup.New(cfg, "bench", slog.New(slog.NewTextHandler(io.Discard, nil)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- u.Run(ctx) }()
+	b.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			b.Error(err)
+		}
+	})
+	<-u.Ready()
+	return u
+}
+
+// benchClient gives every message to receive, with the time of its arrival.
+func benchClient(b *testing.B, ctx context.Context, addr string, receive func(*paho.Publish, time.Time), filters ...string) *autopaho.ConnectionManager {
+	b.Helper()
+	var subs []paho.SubscribeOptions
+	for _, f := range filters {
+		subs = append(subs, paho.SubscribeOptions{Topic: f})
+	}
+	server, _ := url.Parse("mqtt://" + addr) // an address that was bound
+	cm, err := autopaho.NewConnection(ctx, autopaho.ClientConfig{ServerUrls: []*url.URL{server}, KeepAlive: 30, CleanStartOnInitialConnection: true,
+		OnConnectionUp: func(cm *autopaho.ConnectionManager, _ *paho.Connack) {
+			if _, err := cm.Subscribe(ctx, &paho.Subscribe{Subscriptions: subs}); err != nil {
+				b.Error(err)
+			}
+		},
+		ClientConfig: paho.ClientConfig{ClientID: "bench", OnPublishReceived: []func(paho.PublishReceived) (bool, error){func(p paho.PublishReceived) (bool, error) {
+			receive(p.Packet, time.Now())
+			return true, nil
+		}}},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return cm
 }
 
 func within(ts []sent, from, to time.Time) []sent {

@@ -25,6 +25,8 @@ type Config struct {
 	// OnSend, if set, is called for each trade just before the first frame with it (aggTrade or trade) goes to the first client's queue.
 	// It runs on the goroutine that publishes: it must be quick.
 	OnSend func(symbol string, aggID int64, at time.Time) `yaml:"-"`
+	// OnDepth is the same for each frame of depth@100ms, with the id of its last update.
+	OnDepth func(symbol string, lastID int64, at time.Time) `yaml:"-"`
 }
 
 // Symbol is one market.

@@ -135,6 +135,9 @@ func (s *Server) tickSecond(in *instrument, nowMs, eventUs int64) {
 // sendDepth sends the frames of one pace: what has changed, and the upper part of the book.
 func (s *Server) sendDepth(in *instrument, stream string, partial *[len(partialLevels)]string, c *bookChange, eventUs int64) {
 	if cs := s.subscribers(stream); len(cs) > 0 {
+		if s.cfg.OnDepth != nil && stream == in.streams.depthFast {
+			s.cfg.OnDepth(in.Symbol.Symbol, c.LastID, time.Now())
+		}
 		s.send(stream, cs, func(u timeUnit) []byte { return appendDepth(nil, u, eventUs, in.Symbol.Symbol, c) })
 	}
 	for i, stream := range partial {

@@ -180,10 +180,12 @@ func (u *Up) adminFiles(cfg *admin.Config) error {
 func (u *Up) startKafka(cfg *Config, cat *catalog.Catalog, log *slog.Logger) error {
 	var k *embedded.Kafka
 	var err error
+	begun := time.Now()
 	pprof.Do(context.Background(), pprof.Labels("role", "kafka"), func(context.Context) { k, err = embedded.New(cfg.Kafka, log) })
 	if err != nil {
 		return err
 	}
+	log.Info("Kafka is up, its logs are loaded", "took", time.Since(begun).Round(time.Millisecond))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
