@@ -29,7 +29,7 @@ func TestALostCheckpointBeginsTheContractsAnew(t *testing.T) {
 	p := up(t, dir, config)
 	a := p.addrs()
 	before := subscribe(t, a.mqtt, "candle/1m/+").wait("a candle", 30*time.Second, func(m message) bool { return !m.retained && strings.Contains(m.topic, "PERP") })
-	waitForLoss(t, p.find(`Kafka +(\S+)`)[1])
+	waitForLoss(t, p.addrs().kafka)
 	p.stop()
 	checkpoint := filepath.Join(dir, "compute.checkpoint")
 	if err := os.WriteFile(checkpoint, []byte("of another version"), 0o644); err != nil {

@@ -133,7 +133,7 @@ type addrs struct{ http, mqtt, ws, kafka string }
 
 func (p *process) addrs() addrs {
 	p.t.Helper()
-	m := p.find(`(?s)page +http://localhost:(\d+).*MQTT +mqtt://localhost:(\d+).*WebSocket +ws://localhost:(\d+).*Kafka +(\S+)`)
+	m := p.find(`(?s)page +http://localhost:(\d+).*MQTT +mqtt://localhost:(\d+).*WebSocket +ws://localhost:(\d+).*Kafka +(127\S+)`)
 	return addrs{http: "http://127.0.0.1:" + m[1], mqtt: "mqtt://127.0.0.1:" + m[2], ws: "ws://127.0.0.1:" + m[3] + "/mqtt", kafka: m[4]}
 }
 
