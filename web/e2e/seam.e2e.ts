@@ -11,7 +11,7 @@ describe.skipIf(!given)('history and live candles of the whole system', () => {
       const seen = await watchSeam({ wsPort: app.ws.port, wsPath: app.ws.path, rest, contract: app.contracts.at(at)!, period: '1s', awayMs: 5_000 })
       console.log(`${app.contracts.at(at)!.id}: ${seen.compared} candles compared with the history, ${seen.live} of them live`)
       expect(seen.faults).toEqual([])
-      expect(seen.compared).toBeGreaterThan(100)
+      expect(seen.compared).toBeGreaterThan(30) // a system that has just started has 1s candles from the start of its minute on
     }, 120_000)
   }
 })

@@ -75,6 +75,9 @@ export async function visit(browser: Browser, url: string, options: BrowserConte
         await page.waitForTimeout(50)
       }
     },
-    close: () => context.close(),
+    close: async () => {
+      await page.unrouteAll({ behavior: 'ignoreErrors' }) // a held answer may still be on its way
+      await context.close()
+    },
   }
 }

@@ -74,7 +74,7 @@ export async function watchSeam({ wsPort, wsPath, rest, contract: info, period, 
     const { bars } = contract.series(period)
     /** Closed by messages, and not by the history. */
     const heard = () => bars.list.filter(({ round, closed }) => round > 0 && closed)
-    await until('history and live candles', () => bars.list.length >= 100 && heard().length >= 3)
+    await until('history and live candles', () => bars.list.length >= 30 && heard().length >= 3)
     way.cut()
     await pause(awayMs)
     const away = Date.now()
