@@ -103,6 +103,16 @@ func (r *bars) newest() *bar {
 	return r.at(r.n - 1)
 }
 
+// newestWhole returns the newest that is not partial, or nil: clients are shown no other.
+func (r *bars) newestWhole() *bar {
+	for i := r.n - 1; i >= 0; i-- {
+		if b := r.at(i); b.Flags&flagPartial == 0 {
+			return b
+		}
+	}
+	return nil
+}
+
 // push appends a copy; a full ring loses its oldest.
 func (r *bars) push(b *bar) *bar {
 	if r.n == len(r.buf) {

@@ -107,7 +107,7 @@ func (m *Machine) publishOpen(which uint32) {
 func (m *Machine) publish(which uint32) {
 	for p := p1s; p < end; p++ {
 		if which&(1<<p) != 0 {
-			m.publishClosed(m.closed[p].newest())
+			m.publishClosed(m.closed[p].newestWhole())
 		}
 	}
 	m.dirty |= which
