@@ -95,14 +95,6 @@ func (r *bars) at(i int) *bar {
 	return &r.buf[i]
 }
 
-// newest returns the newest, or nil.
-func (r *bars) newest() *bar {
-	if r.n == 0 {
-		return nil
-	}
-	return r.at(r.n - 1)
-}
-
 // newestWhole returns the newest that is not partial, or nil: clients are shown no other.
 func (r *bars) newestWhole() *bar {
 	for i := r.n - 1; i >= 0; i-- {

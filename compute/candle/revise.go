@@ -179,7 +179,7 @@ func (m *Machine) writeRevised(p market.Period) {
 		}
 	}
 	if last >= 0 && last != r.n-1 {
-		m.publishClosed(r.newest())
+		m.publishClosed(r.newestWhole())
 	}
 }
 

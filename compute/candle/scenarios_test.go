@@ -240,6 +240,23 @@ var scenarios = []scenario{
 		l.trade(at+2400, 714200, 1000, true)
 		l.clock(at + 3000)
 	}},
+	{"catch-up-partial", "The newest closed minute is partial, which nobody is shown: every key's newest closed candle is the one before it, from the seeds.", func(l *scribe) {
+		at := atEleven
+		l.text.Reset()
+		l.note("The newest closed minute is partial, which nobody is shown: every key's newest closed candle is the one before it, from the seeds.")
+		l.line("start %d", at+2500)
+		l.line("at %d", at)
+		l.open(at)
+		l.spec(at+1500, 2, m1, m3)
+		l.seed(day, market.Period1d.OpenMs(at)-market.DayMs, 700000, 5000000)
+		l.seed(m1, at-market.MinuteMs, 713900, 100000)
+		l.trade(at+2100, 714000, 1000, false)
+		l.clock(at + 60_000)
+		l.line("at %d", at+60_000)
+		l.clock(at + 60_250)
+		l.note("The next minute is whole.")
+		l.clock(at + 120_000)
+	}},
 	{"delisted", "A delisted contract: every key is cleared (a value of no bytes), with the time of its open candle. Listed again, it begins with a block.", func(l *scribe) {
 		at := atEleven
 		l.minuteBefore(at, s1, m1)
