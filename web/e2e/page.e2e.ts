@@ -17,10 +17,14 @@ describe('a newcomer', () => {
     await v.until('#book-state', /In sync/)
     await v.until('#clock', /Live/)
     await v.until('#latency', /p50 .* p99|recorded/)
-    for (const moving of ['#bids .size', '#asks .size', '#prints .price', '#day-volume']) {
+    for (const moving of ['#bids .size', '#asks .size', '#prints .price']) {
       const first = await v.until(moving, /\d/)
       await v.until(moving, (text) => text !== first, 30_000)
     }
+    await v.until('#day-volume', /\d/)
+    const volume = v.page.locator('#day-volume') // its four figures may stand for minutes; exactly, it moves with each trade
+    const exactly = await volume.getAttribute('title')
+    await expect.poll(() => volume.getAttribute('title'), { timeout: 30_000 }).not.toBe(exactly)
     expect(await v.page.locator('#alert, #empty, #book-note, #tape-note').locator('visible=true').count()).toBe(0)
     expect(await v.text('.attribution')).toContain('TradingView')
     const app = await v.page.evaluate(async () => (await fetch('/app.json')).json())

@@ -21,6 +21,11 @@ export function setData(element: HTMLElement, name: string, value: string): void
   if (element.dataset[name] !== value) element.dataset[name] = value
 }
 
+/** What a pointer that rests on it is told. */
+export function setTip(element: HTMLElement, text: string): void {
+  if (element.title !== text) element.title = text
+}
+
 export function setHidden(element: HTMLElement, hidden: boolean): void {
   if (element.hidden !== hidden) element.hidden = hidden
 }

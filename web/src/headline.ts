@@ -1,6 +1,6 @@
 import type { Bar } from './bars.ts'
 import type { Contract } from './contract.ts'
-import { byId, make, setData, setHidden, setText } from './dom.ts'
+import { byId, make, setData, setHidden, setText, setTip } from './dom.ts'
 import { compact, grouped, price, signOf, signedPercent, signedText } from './format.ts'
 import type { Clock } from './zone.ts'
 
@@ -37,7 +37,9 @@ export class Headline {
     setText(this.high, traded ? grouped(ticker.h) : '–')
     setText(this.low, traded ? grouped(ticker.l) : '–')
     setText(this.volume, ticker ? `${compact(Number(ticker.v))} ${info.base}` : '–')
+    setTip(this.volume, ticker ? `${grouped(ticker.v)} ${info.base}` : '')
     setText(this.quoteVolume, ticker ? `${compact(Number(ticker.qv))} ${info.quote}` : '–')
+    setTip(this.quoteVolume, ticker ? `${grouped(ticker.qv)} ${info.quote}` : '')
   }
 }
 

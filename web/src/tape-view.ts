@@ -1,5 +1,5 @@
 import type { Contract } from './contract.ts'
-import { byId, setData, setHidden, setText } from './dom.ts'
+import { byId, setData, setHidden, setText, setTip } from './dom.ts'
 import { atScale, decimalsOf, grouped } from './format.ts'
 import { Slots, slot, watchHeight, type Slot } from './slots.ts'
 import { MAX_PRINTS, type Print, type Tape } from './tape.ts'
@@ -67,7 +67,6 @@ export class TapeView {
     setData(row, 'side', !print ? 'none' : print.buy ? 'buy' : 'sell')
     setData(row, 'mark', print?.mark ?? 'none')
     setData(row, 'missed', String((print?.missed ?? 0) > 0))
-    const title = !print ? '' : print.missed > 0 ? `${print.missed} trades before this one are missing` : MARK[print.mark]
-    if (row.title !== title) row.title = title
+    setTip(row, !print ? '' : print.missed > 0 ? `${print.missed} trades before this one are missing` : MARK[print.mark])
   }
 }
