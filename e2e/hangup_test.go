@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/tickcast/tickcast/web"
 )
 
 const (
@@ -13,6 +15,8 @@ const (
 	finerBTC   = `  - {id: BTCUSDT, source: {venue: binance, symbol: BTCUSDT}, base: BTC, quote: USDT, tick: "0.001", step: "0.00001", books: ["0.01"], depth: 20}` + "\n"
 	listedETH  = `  - {id: ETHUSDT, source: {venue: binance, symbol: ETHUSDT}, base: ETH, quote: USDT, tick: "0.01", step: "0.0001", books: ["0.01", "1"], depth: 20}` + "\n"
 	listedSOL  = `  - {id: SOLUSDT, source: {venue: binance, symbol: SOLUSDT}, base: SOL, quote: USDT, tick: "0.01", step: "0.001", books: ["0.01"], depth: 20}` + "\n"
+	listedPerp = `  - {id: SOL-PERP, source: {engine: true, symbol: SOL-PERP}, base: SOL, quote: USD, tick: "0.01", step: "0.001", books: ["0.01"], depth: 20}` + "\n"
+	deeperPerp = `  - {id: SOL-PERP, source: {engine: true, symbol: SOL-PERP}, base: SOL, quote: USD, tick: "0.01", step: "0.001", books: ["0.01", "1"], depth: 20}` + "\n"
 	brokenSOL  = `  - {id: SOLUSDT, tick: "0"}` + "\n"
 	anyProduct = "candle/+/ETHUSDT candle/+/ETHUSDT/closed ticker/ETHUSDT bbo/ETHUSDT orderbook/+/ETHUSDT"
 )
@@ -58,28 +62,96 @@ func TestHangupAddsChangesAndDelistsContracts(t *testing.T) {
 	if _, decimals, _ := strings.Cut(changed.Close, "."); len(decimals) != 3 {
 		t.Errorf("the price %s has not the new tick's decimals", changed.Close)
 	}
-	for _, kind := range []string{"feed", "book"} {
-		c.wait("the last "+kind+" status", patience, func(m message) bool { return m.topic == "status/ETHUSDT/"+kind && m.State == "DELISTED" })
-	}
-	had := map[string]bool{}
-	for _, m := range c.received() {
-		if strings.HasSuffix(strings.TrimSuffix(m.topic, "/closed"), "/ETHUSDT") {
-			had[m.topic] = true
+	gone := func(contract string, kinds ...string) {
+		t.Helper()
+		for _, kind := range kinds {
+			c.wait("the last "+kind+" status", patience, func(m message) bool { return m.topic == "status/"+contract+"/"+kind && m.State == "DELISTED" })
+		}
+		had := map[string]bool{}
+		for _, m := range c.received() {
+			if strings.HasSuffix(strings.TrimSuffix(m.topic, "/closed"), "/"+contract) {
+				had[m.topic] = true
+			}
+		}
+		for topic := range had {
+			c.wait(topic+" is cleared", patience, func(m message) bool { return m.topic == topic && m.cleared })
+		}
+		if len(had) < 2*10 {
+			t.Errorf("only %d topics of the delisted contract", len(had))
 		}
 	}
-	for topic := range had {
-		c.wait(topic+" is cleared", patience, func(m message) bool { return m.topic == topic && m.cleared })
+	gone("ETHUSDT", "feed", "book")
+
+	hangup(finerBTC+listedSOL+listedPerp, "the catalogue is read again")
+	live("candle/1s/SOL-PERP")
+	live("orderbook/0.01/SOL-PERP")
+	var app web.App
+	get(t, a.http+"/app.json", &app)
+	if n := len(app.Contracts); n != 3 || app.Contracts[2].ID != "SOL-PERP" {
+		t.Errorf("the page is told of other contracts: %+v", app.Contracts)
 	}
-	if len(had) < 2*10 {
-		t.Errorf("only %d topics of the delisted contract", len(had))
-	}
-	time.Sleep(2 * time.Second)
-	late := subscribe(t, a.mqtt, append(strings.Fields(anyProduct), "status/ETHUSDT/+", "candle/1s/SOLUSDT")...)
-	late.wait("a value of another contract", patience, func(m message) bool { return m.topic == "candle/1s/SOLUSDT" })
-	late.wait("the delisted contract's status", patience, func(m message) bool { return m.topic == "status/ETHUSDT/feed" && m.State == "DELISTED" })
+	hangup(finerBTC+listedSOL+deeperPerp, "the catalogue is read again")
+	live("orderbook/1/SOL-PERP")
+	hangup(finerBTC+listedSOL, "the catalogue is read again")
+	gone("SOL-PERP", "feed")
+	live("candle/1s/SOLUSDT")
+
+	leavesNothing(t, a.mqtt, "ETHUSDT", "candle/1s/SOLUSDT")
+	leavesNothing(t, a.mqtt, "SOL-PERP", "candle/1s/SOLUSDT")
+}
+
+// leavesNothing fails if a client that connects is given anything of a delisted contract but its status; other is a topic of a contract that lives.
+func leavesNothing(t *testing.T, mqtt, contract, other string) {
+	t.Helper()
+	time.Sleep(2 * time.Second) // that long it must last
+	late := subscribe(t, mqtt, append(strings.Fields(strings.ReplaceAll(anyProduct, "ETHUSDT", contract)), "status/"+contract+"/+", other)...)
+	late.wait("a value of another contract", patience, func(m message) bool { return m.topic == other })
+	late.wait("the delisted contract's status", patience, func(m message) bool { return m.topic == "status/"+contract+"/feed" && m.State == "DELISTED" })
 	for _, m := range late.received() {
-		if m.Contract == "ETHUSDT" && !strings.HasPrefix(m.topic, "status/") || strings.HasSuffix(m.topic, "/ETHUSDT") && !m.cleared {
+		if m.Contract == contract && !strings.HasPrefix(m.topic, "status/") || strings.HasSuffix(m.topic, "/"+contract) && !m.cleared {
 			t.Errorf("a delisted contract's %s is still there: %s", m.topic, m.raw)
 		}
+	}
+}
+
+// Contracts of a venue and of the engine leave the catalogue while nothing runs: the next start says so, once, and leaves nothing of them behind. One of them comes back.
+func TestContractsThatLeftWhileNothingRanAreDelisted(t *testing.T) {
+	t.Parallel()
+	contracts := writeFile(t, "contracts.yaml", "contracts:\n"+listedBTC+listedETH+listedPerp)
+	data, config := t.TempDir(), "contracts: "+contracts+"\n"
+	p := up(t, data, config)
+	c := subscribe(t, p.addrs().mqtt, "candle/1s/+", "bbo/+")
+	for _, contract := range []string{"BTCUSDT", "ETHUSDT", "SOL-PERP"} {
+		for _, product := range []string{"candle/1s/", "bbo/"} {
+			c.wait(product+contract, patience, func(m message) bool { return m.topic == product+contract && !m.retained })
+		}
+	}
+	p.stop()
+	list := func(lines string) {
+		t.Helper()
+		if err := os.WriteFile(contracts, []byte("contracts:\n"+lines), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list(listedBTC)
+	p = up(t, data, config)
+	a := p.addrs()
+	for _, contract := range []string{"ETHUSDT", "SOL-PERP"} {
+		p.find(`msg="the contract has left the catalogue".* contract=` + contract)
+		leavesNothing(t, a.mqtt, contract, "candle/1s/BTCUSDT")
+	}
+	list(listedBTC + listedETH)
+	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	back := subscribe(t, a.mqtt, "candle/1s/+", "bbo/+")
+	for _, topic := range []string{"candle/1s/ETHUSDT", "bbo/ETHUSDT"} {
+		back.wait(topic, patience, func(m message) bool { return m.topic == topic && !m.cleared })
+	}
+	p.stop()
+	p = up(t, data, config)
+	p.addrs()
+	if strings.Contains(p.output(), "has left the catalogue") {
+		t.Error("what the logs say already is said again")
 	}
 }

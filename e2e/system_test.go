@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -210,6 +211,8 @@ type client struct {
 	news chan struct{}
 }
 
+var subscribers atomic.Int64 // two clients of one name would take the session from each other
+
 func subscribe(t *testing.T, server string, filters ...string) *client {
 	t.Helper()
 	u, err := url.Parse(server)
@@ -233,7 +236,7 @@ func subscribe(t *testing.T, server string, filters ...string) *client {
 			default:
 			}
 		},
-		ClientConfig: paho.ClientConfig{ClientID: "e2e-" + t.Name(), OnPublishReceived: []func(paho.PublishReceived) (bool, error){c.receive}},
+		ClientConfig: paho.ClientConfig{ClientID: fmt.Sprintf("e2e-%s-%d", t.Name(), subscribers.Add(1)), OnPublishReceived: []func(paho.PublishReceived) (bool, error){c.receive}},
 	})
 	if err != nil {
 		t.Fatal(err)

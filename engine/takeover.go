@@ -7,6 +7,7 @@ import (
 
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/engine/core"
+	"github.com/tickcast/tickcast/kafka/marketlog"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -16,22 +17,6 @@ var topics = [...]string{core.Trades: catalog.MarketTrades, core.Books: catalog.
 type end struct {
 	core.Place       // zeros: there is none
 	atMs       int64 // event time of its last record
-}
-
-// endOf follows the rules of every reader: records of an older writer after a newer one's open do not count, nor does a seq that is not above the last.
-func endOf(tail []market.Record) (e end) {
-	var writer int64
-	for i := range tail {
-		r := &tail[i]
-		if r.Kind == market.KindOpen {
-			writer = max(writer, r.Writer)
-		}
-		if r.Writer < writer || r.Epoch < e.Epoch || r.Epoch == e.Epoch && r.Seq <= e.Seq {
-			continue
-		}
-		writer, e.Place, e.atMs = r.Writer, core.Place{Epoch: r.Epoch, Seq: r.Seq}, r.EventMs
-	}
-	return e
 }
 
 // known says whether a tail holds a record that counts: the open record of who asks is in no epoch.
@@ -48,7 +33,9 @@ func (w *worker) takeOver(ctx context.Context, r *restored) error {
 		if err != nil {
 			return err
 		}
-		ends[l], writer = endOf(tail), max(writer, id)
+		last := marketlog.EndOf(tail)
+		ends[l] = end{Place: core.Place{Epoch: last.Epoch, Seq: last.Seq}, atMs: last.EventMs}
+		writer = max(writer, id)
 	}
 	open := core.Opening{Writer: max(writer, r.market.Writer()+1), Contract: w.contract}
 	var err error

@@ -44,6 +44,8 @@ type Log interface {
 	// Tail shuts out the log's earlier writers, so that nothing they still write counts, and then reads the end of the log, with all that this process
 	// appended to it. It is called before the first Append.
 	Tail(ctx context.Context, of Input, c *market.Contract) (Tail, error)
+	// EndAbsent delists, in their logs, contracts of a source that are not listed any more and that somebody has written before.
+	EndAbsent(ctx context.Context, source string, listed []market.Contract) error
 	// Quarantine keeps a piece of data apart. It does not wait; an error is logged and does not stop anything.
 	Quarantine(q Quarantined) error
 }
@@ -61,6 +63,7 @@ type Ingest struct {
 	logger  *slog.Logger
 	source  *binance.Source
 	router  *router
+	catalog []market.Contract      // all of it, as it was at the start
 	changes chan []market.Contract // of Reload; the newest only
 
 	mu      sync.Mutex
@@ -77,7 +80,7 @@ func New(cfg Config, contracts []market.Contract, log Log, status StatusWriter, 
 	if err != nil {
 		return nil, err
 	}
-	in := &Ingest{cfg: cfg, log: log, status: status, logger: logger, changes: make(chan []market.Contract, 1), askTime: make(chan struct{}, 1)}
+	in := &Ingest{cfg: cfg, log: log, status: status, logger: logger, catalog: contracts, changes: make(chan []market.Contract, 1), askTime: make(chan struct{}, 1)}
 	in.router = newRouter(&cfg, log, status, logger)
 	for _, c := range chosen {
 		for _, input := range inputsOf(&c) {

@@ -28,8 +28,11 @@ func (in *Ingest) Reload(contracts []market.Contract) error {
 	return nil
 }
 
-// followCatalog carries out what Reload was given; the loops of new contracts are in g.
+// followCatalog delists what has left the catalogue while nobody was there to say so, and then carries out what Reload is given; the loops of new contracts are in g.
 func (in *Ingest) followCatalog(ctx context.Context, g *errgroup.Group) error {
+	if err := in.log.EndAbsent(ctx, in.cfg.Venue, in.catalog); err != nil && ctx.Err() == nil {
+		return err
+	}
 	for {
 		select {
 		case <-ctx.Done():

@@ -8,9 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"reflect"
 	"runtime/pprof"
-	"slices"
 	"syscall"
 	"time"
 
@@ -26,7 +24,6 @@ import (
 	"github.com/tickcast/tickcast/kafka"
 	"github.com/tickcast/tickcast/kafka/embedded"
 	"github.com/tickcast/tickcast/kafka/marketlog"
-	"github.com/tickcast/tickcast/market"
 	"github.com/tickcast/tickcast/public"
 	"github.com/tickcast/tickcast/simexchange"
 	"github.com/tickcast/tickcast/sinks/store"
@@ -42,7 +39,8 @@ type Up struct {
 	parts parts
 	ready chan struct{}
 
-	adminKey string // file with the operator's key
+	app      func(*catalog.Catalog) web.App // what the page is told
+	adminKey string                         // file with the operator's key
 }
 
 // parts are the roles, in the order in which data flows through them.
@@ -59,6 +57,7 @@ type parts struct {
 	broker    *broker.Broker
 	store     *store.Store
 	history   *history.History
+	page      *web.Page
 	http      *public.Server
 }
 
@@ -147,7 +146,11 @@ func New(cfg Config, version string, log *slog.Logger) (_ *Up, err error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/api/", p.history)
-	mux.Handle("/", web.Handler(web.AppOf(cat, origin, version, p.broker.Addrs().WebSocket, cfg.Broker.WebSocketPath)))
+	u.app = func(cat *catalog.Catalog) web.App {
+		return web.AppOf(cat, origin, version, p.broker.Addrs().WebSocket, cfg.Broker.WebSocketPath)
+	}
+	p.page = web.New(u.app(cat))
+	mux.Handle("/", p.page)
 	if p.http, err = public.New(cfg.HTTP, mux, func() bool { return u.isReady() && p.broker.Ready() }, role("http")); err != nil {
 		return nil, err
 	}
@@ -202,30 +205,23 @@ func (u *Up) startKafka(cfg *Config, cat *catalog.Catalog, log *slog.Logger) err
 	return err
 }
 
-// Reload reads the catalogue of contracts again, while Run runs: what is new is read from its venue, what is gone is delisted, and what changed goes into the logs,
-// from which everything else follows. The engine's contracts stay as they were at the start. An error changes nothing. It belongs to one goroutine.
+// Reload reads the catalogue of contracts again, while Run runs: what is new is read from its source, what is gone is delisted, and what changed goes into the logs,
+// from which everything else follows. An error changes nothing. It belongs to one goroutine.
 func (u *Up) Reload() error {
 	cat, err := catalog.Load(u.cfg.Topics, u.cfg.Contracts, catalog.Embedded)
 	if err != nil {
 		return err
 	}
-	engines := func(c market.Contract) bool { return c.Source == engine.Source }
-	others := func(c market.Contract) bool { return c.Source != engine.Source }
-	stay, asked := slices.DeleteFunc(slices.Clone(u.cat.Contracts), others), slices.DeleteFunc(slices.Clone(cat.Contracts), others)
-	if !reflect.DeepEqual(stay, asked) {
-		u.log.Warn("contracts of the engine have changed in the catalogue: that takes a restart")
-	}
-	next := u.cat.With(append(slices.DeleteFunc(cat.Contracts, engines), stay...))
-	for i := range stay {
-		if slices.ContainsFunc(next.Contracts, func(c market.Contract) bool { return c.ID == stay[i].ID && !engines(c) }) {
-			return fmt.Errorf("contract %s is the engine's until a restart", stay[i].ID)
-		}
-	}
+	next := u.cat.With(cat.Contracts)
 	if err := u.parts.ingest.Reload(next.Contracts); err != nil {
+		return err
+	}
+	if err := u.parts.engine.Reload(next.Contracts); err != nil {
 		return err
 	}
 	u.parts.history.Reload(next)
 	u.parts.bridge.Reload(next)
+	u.parts.page.Reload(u.app(next))
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync/atomic"
 )
 
 const (
@@ -28,49 +29,72 @@ type file struct {
 	etag          string
 }
 
-// Handler serves the page and /app.json. Everything is read and compressed
-// here, once; the handler is safe for concurrent use and touches no disk.
-// Where the page was not built it serves a page that says so, with status 503.
-func Handler(app App) http.Handler {
+// Page serves the page and /app.json. Everything is read and compressed
+// once; a page is safe for concurrent use and touches no disk.
+// Where it was not built it serves one that says so, with status 503.
+type Page struct {
+	files   map[string]*file
+	isBuilt bool
+	app     atomic.Pointer[told]
+}
+
+// told is what visitors are told.
+type told struct {
+	json   *file
+	wsPort int
+}
+
+// New builds the page's handler.
+func New(app App) *Page {
 	sub, err := fs.Sub(dist, "dist")
 	if err != nil {
 		panic(err) // impossible: the name is a valid constant
 	}
-	return handler(app, sub)
+	return newPage(app, sub)
 }
 
-func handler(app App, built fs.FS) http.Handler {
-	files := load(built)
-	appJSON, err := json.Marshal(app)
+func newPage(app App, built fs.FS) *Page {
+	p := &Page{files: load(built)}
+	var index *file
+	if index, p.isBuilt = p.files["/index.html"]; p.isBuilt {
+		p.files["/"] = index
+	}
+	p.Reload(app)
+	return p
+}
+
+// Reload tells visitors something else from now on.
+func (p *Page) Reload(app App) {
+	text, err := json.Marshal(app)
 	if err != nil {
 		panic(err) // impossible: App holds only strings, numbers and slices of them
 	}
-	files["/app.json"] = newFile(appJSON, "application/json", revalidate)
-	index, isBuilt := files["/index.html"]
-	if isBuilt {
-		files["/"] = index
+	p.app.Store(&told{json: newFile(text, "application/json", revalidate), wsPort: app.WS.Port})
+}
+
+func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	app := p.app.Load()
+	secure(w.Header(), r.Host, app.wsPort)
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "only GET and HEAD", http.StatusMethodNotAllowed)
+		return
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		secure(w.Header(), r.Host, app.WS.Port)
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			w.Header().Set("Allow", "GET, HEAD")
-			http.Error(w, "only GET and HEAD", http.StatusMethodNotAllowed)
-			return
-		}
-		f, ok := files[r.URL.Path]
-		switch {
-		case ok:
-			f.serve(w, r)
-		case r.URL.Path == "/" && !isBuilt:
-			w.Header().Set("Content-Type", "text/html; charset=utf-8")
-			w.Header().Set("Cache-Control", "no-store")
-			w.WriteHeader(http.StatusServiceUnavailable)
-			fmt.Fprint(w, notBuilt)
-		default:
-			w.Header().Set("Cache-Control", revalidate)
-			http.NotFound(w, r)
-		}
-	})
+	f, ok := p.files[r.URL.Path]
+	switch {
+	case r.URL.Path == "/app.json":
+		app.json.serve(w, r)
+	case ok:
+		f.serve(w, r)
+	case r.URL.Path == "/" && !p.isBuilt:
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		fmt.Fprint(w, notBuilt)
+	default:
+		w.Header().Set("Cache-Control", revalidate)
+		http.NotFound(w, r)
+	}
 }
 
 // load reads every built file but dotfiles (.gitkeep holds the folder open in git).

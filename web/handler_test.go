@@ -42,7 +42,7 @@ func get(t *testing.T, h http.Handler, path string, headers ...string) *http.Res
 }
 
 func TestServesFilesWithTheirCacheRule(t *testing.T) {
-	h := handler(app, built)
+	h := newPage(app, built)
 	for _, c := range []struct {
 		path        string
 		status      int
@@ -71,7 +71,7 @@ func TestServesFilesWithTheirCacheRule(t *testing.T) {
 
 func TestAppJSONIsTheApp(t *testing.T) {
 	var got App
-	if err := json.NewDecoder(get(t, handler(app, built), "/app.json").Body).Decode(&got); err != nil {
+	if err := json.NewDecoder(get(t, newPage(app, built), "/app.json").Body).Decode(&got); err != nil {
 		t.Fatal(err)
 	}
 	if got.WS != app.WS || len(got.Contracts) != 1 || got.Contracts[0].ID != "BTCUSDT" || !*got.Contracts[0].Simulated {
@@ -97,7 +97,7 @@ func TestAppOfACatalogue(t *testing.T) {
 }
 
 func TestGzipWhereTheClientTakesIt(t *testing.T) {
-	h := handler(app, built)
+	h := newPage(app, built)
 	for accept, want := range map[string]bool{"gzip": true, "br, GZIP;q=0.5": true, "": false, "gzip;q=0": false, "br": false, "xgzip": false} {
 		res := get(t, h, "/assets/index-1a2.js", "Accept-Encoding", accept)
 		if got := res.Header.Get("Content-Encoding") == "gzip"; got != want {
@@ -122,7 +122,7 @@ func TestGzipWhereTheClientTakesIt(t *testing.T) {
 }
 
 func TestUnchangedIsNotSentAgain(t *testing.T) {
-	h := handler(app, built)
+	h := newPage(app, built)
 	plain, zipped := get(t, h, "/").Header.Get("ETag"), get(t, h, "/", "Accept-Encoding", "gzip").Header.Get("ETag")
 	if plain == "" || plain == zipped {
 		t.Fatalf("ETags %q and %q must differ: the bytes do", plain, zipped)
@@ -162,7 +162,7 @@ func TestPolicyNamesTheBrokerOfTheHostAskedFor(t *testing.T) {
 }
 
 func TestOnlyReading(t *testing.T) {
-	server := httptest.NewServer(handler(app, built))
+	server := httptest.NewServer(newPage(app, built))
 	defer server.Close()
 	res, err := http.Post(server.URL+"/", "text/plain", strings.NewReader("x"))
 	if err != nil {
@@ -183,7 +183,7 @@ func TestOnlyReading(t *testing.T) {
 }
 
 func TestSaysThatThePageWasNotBuilt(t *testing.T) {
-	h := handler(app, fstest.MapFS{".gitkeep": {}})
+	h := newPage(app, fstest.MapFS{".gitkeep": {}})
 	res := get(t, h, "/")
 	body, _ := io.ReadAll(res.Body)
 	if res.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(body), "npm run build") {
@@ -204,7 +204,7 @@ func TestBuiltPageIsComplete(t *testing.T) {
 	if err != nil {
 		t.Skip("the page was not built")
 	}
-	h := Handler(app)
+	h := New(app)
 	named := 0
 	for _, part := range strings.Split(string(index), `"`) {
 		if !strings.HasPrefix(part, "/") || strings.ContainsAny(part, " >\n") {
@@ -237,5 +237,21 @@ func TestPageIsToldWhereTheMarketComesFromOnlyByWhoKnows(t *testing.T) {
 		if got := strings.Contains(string(b), `"simulated":`); got != (want != "") || !strings.Contains(string(b), want) {
 			t.Errorf("origin %d: %s", origin, b)
 		}
+	}
+}
+
+func TestVisitorsAreToldOfAChange(t *testing.T) {
+	p := newPage(app, built)
+	before := get(t, p, "/app.json").Header.Get("ETag")
+	next := app
+	next.Contracts = append([]Contract{{ID: "SOLUSDT", Source: "binance"}}, app.Contracts...)
+	p.Reload(next)
+	res := get(t, p, "/app.json", "If-None-Match", before)
+	var got App
+	if err := json.NewDecoder(res.Body).Decode(&got); err != nil || res.StatusCode != http.StatusOK {
+		t.Fatal(res.Status, err)
+	}
+	if len(got.Contracts) != 2 || got.Contracts[0].ID != "SOLUSDT" {
+		t.Errorf("got %+v", got.Contracts)
 	}
 }

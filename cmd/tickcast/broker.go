@@ -28,7 +28,7 @@ func newBroker() *cobra.Command {
 		}
 		g, ctx := errgroup.WithContext(ctx)
 		if f.HTTP != nil {
-			page := web.Handler(web.AppOf(cat, web.OriginUnknown, version, b.Addrs().WebSocket, f.Broker.WebSocketPath))
+			page := web.New(web.AppOf(cat, web.OriginUnknown, version, b.Addrs().WebSocket, f.Broker.WebSocketPath))
 			s, err := public.New(*f.HTTP, page, b.Ready, log)
 			if err != nil {
 				return err

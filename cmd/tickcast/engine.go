@@ -35,6 +35,13 @@ func newEngine() *cobra.Command {
 			_ = writer.Close(0) // nothing was written
 			return err
 		}
+		onHangup(ctx, log, func() error {
+			cat, err := f.catalog()
+			if err != nil {
+				return err
+			}
+			return e.Reload(cat.Contracts)
+		})
 		// the log's writer outlives the engine, which writes until its end
 		writerCtx, stopWriter := context.WithCancel(context.WithoutCancel(ctx))
 		g, ctx := errgroup.WithContext(ctx)

@@ -13,6 +13,11 @@ import (
 // maxTail bounds what TakeOver returns: a seed block with its contract record is about 1,500 records.
 const maxTail = 5000
 
+// tailPoll bounds how late the end of a context is seen.
+const tailPoll = 200 * time.Millisecond
+
+var errSilent = errors.New("nothing comes from Kafka")
+
 // TakeOver makes this process the writer of a contract's log in a topic. It writes an open record, which shuts earlier writers out, and reads the newest records
 // up to it, oldest first: nothing that counts can come between. It reads farther back until enough says so or nothing is left. writer is the new writer's id,
 // greater than all before it. The open record's epoch and seq are 0, because they are found only now; the writer's own first open is in the log's count.
@@ -79,13 +84,13 @@ func (t *takeover) read(ctx context.Context, from kafka.Position, fence *market.
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		rec, err := t.reader.Poll(200 * time.Millisecond)
+		rec, err := t.reader.Poll(tailPoll)
 		if err != nil {
 			return nil, err
 		}
 		if rec == nil {
 			if time.Since(silent) > kafka.ConnectTimeout {
-				return nil, errors.New("nothing comes from Kafka")
+				return nil, errSilent
 			}
 			continue
 		}
