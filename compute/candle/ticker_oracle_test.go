@@ -114,7 +114,7 @@ func TestRandomMarketsGiveTheTickerOfFilterSortFold(t *testing.T) {
 			var l scribe
 			l.begin("")
 			begin := ms("2020-05-31T21:13:00")
-			hours, every := int64(1), 20
+			hours, every := int64(1), 10
 			if seed == 0 && !testing.Short() {
 				hours, every = 26, 200 // the first trades fall out
 			}
