@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/tickcast/tickcast/market"
 )
@@ -69,7 +70,8 @@ type Topic struct {
 	Delivery       string
 	MQTT           *Mapping // nil: does not reach clients
 
-	key template
+	key   template
+	redis template // with '/' for ':'; nil: it is not kept in Redis
 }
 
 // Mapping is how a Kafka topic's records reach MQTT clients.
@@ -124,6 +126,30 @@ func (c *Catalog) MQTTTopic(kafkaTopic string, key []byte) (string, error) {
 		return "", fmt.Errorf("key %.80q does not have the form %s of %s", key, t.key, kafkaTopic)
 	}
 	return t.MQTT.topic.build(t.key.names(), fields), nil
+}
+
+// InRedis returns the Kafka topics whose newest values are kept in Redis.
+func (c *Catalog) InRedis() []*Topic {
+	var ts []*Topic
+	for i := range c.Topics {
+		if c.Topics[i].redis != nil {
+			ts = append(ts, &c.Topics[i])
+		}
+	}
+	return ts
+}
+
+// RedisKey returns the key in Redis of a Kafka record.
+func (c *Catalog) RedisKey(kafkaTopic string, key []byte) (string, error) {
+	t := c.byName[kafkaTopic]
+	if t == nil || t.redis == nil {
+		return "", fmt.Errorf("topic %q of Kafka is not kept in Redis", kafkaTopic)
+	}
+	fields, ok := t.key.parse(string(key))
+	if !ok {
+		return "", fmt.Errorf("key %.80q does not have the form %s of %s", key, t.key, kafkaTopic)
+	}
+	return strings.ReplaceAll(t.redis.build(t.key.names(), fields), "/", ":"), nil
 }
 
 // Lookup finds the topic of the catalogue that an MQTT topic belongs to; nil if none.

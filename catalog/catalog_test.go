@@ -87,6 +87,28 @@ func TestShippedCatalogueMapsKeysToTopics(t *testing.T) {
 	}
 }
 
+func TestStatesHaveAKeyInRedis(t *testing.T) {
+	c := shipped(t, Stack)
+	for _, tc := range []struct{ kafka, key, redis string }{
+		{PushCandles, CandleKey("BTCUSDT", market.Period1m), "candle:1m:BTCUSDT"},
+		{PushTickers, TickerKey("BTCUSDT"), "ticker:BTCUSDT"},
+		{PushBBO, BBOKey("BTCUSDT"), "bbo:BTCUSDT"},
+		{PushBooks, BookKey("BTC-PERP", market.Unit{Scale: 1, Size: 1}), "orderbook:0.1:BTC-PERP"},
+	} {
+		if got, err := c.RedisKey(tc.kafka, []byte(tc.key)); err != nil || got != tc.redis {
+			t.Errorf("%s %s: %q, %v; want %q", tc.kafka, tc.key, got, err, tc.redis)
+		}
+	}
+	if n := len(c.InRedis()); n != 4 {
+		t.Errorf("%d topics are kept in Redis, want 4", n)
+	}
+	for topic, key := range map[string]string{PushStatus: "X/feed", PushClosed: "X/1m", PushBooks: "X"} {
+		if got, err := c.RedisKey(topic, []byte(key)); err == nil {
+			t.Errorf("%s %s gave %q", topic, key, got)
+		}
+	}
+}
+
 func TestEmbeddedFormIsBoundedAndNeverCompacts(t *testing.T) {
 	var total int64
 	for _, topic := range shipped(t, Embedded).Topics {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	tickcast "github.com/tickcast/tickcast"
 	"github.com/tickcast/tickcast/configs"
@@ -27,6 +28,7 @@ type topicEntry struct {
 		Retain bool     `yaml:"retain"`
 		Kinds  []string `yaml:"kinds"`
 	} `yaml:"mqtt"`
+	Redis string `yaml:"redis"`
 }
 
 // topicShape is what the embedded form may set otherwise.
@@ -116,6 +118,9 @@ func (c *Catalog) addTopics(f topicsFile) error {
 			if t.MQTT != nil && o.MQTT != nil && t.MQTT.topic.overlaps(o.MQTT.topic) {
 				return fmt.Errorf("topic %s: MQTT topic %s can be the same as %s of %s", t.Name, t.MQTT.topic, o.MQTT.topic, o.Name)
 			}
+			if t.redis != nil && o.redis != nil && t.redis.overlaps(o.redis) {
+				return fmt.Errorf("topic %s: its key in Redis can be the same as that of %s", t.Name, o.Name)
+			}
 		}
 		c.byName[t.Name] = t
 	}
@@ -153,6 +158,9 @@ func (e *topicEntry) topic(form Form) (Topic, error) {
 		return t, fmt.Errorf("delivery: %q, want at-least-once, idempotent or exactly-once", s.Delivery)
 	}
 	if e.MQTT == nil {
+		if e.Redis != "" {
+			return t, errors.New("redis: only what reaches clients as a state is kept there")
+		}
 		return t, nil
 	}
 	m := &Mapping{QoS: e.MQTT.QoS, Retain: e.MQTT.Retain, Kinds: e.MQTT.Kinds}
@@ -177,6 +185,15 @@ func (e *topicEntry) topic(form Form) (Topic, error) {
 		return t, fmt.Errorf("mqtt.retain: %t does not go with class %s: an event is never retained, the others are", m.Retain, m.Class)
 	}
 	t.MQTT = m
+	if e.Redis == "" {
+		return t, nil
+	}
+	if t.redis, err = parseTemplate(strings.ReplaceAll(e.Redis, ":", "/")); err != nil {
+		return t, fmt.Errorf("redis: %w", err)
+	}
+	if m.Class != State || !t.redis.fills(t.key) {
+		return t, fmt.Errorf("redis: %q: want every field of the key %q, of a topic of class state", e.Redis, e.Key)
+	}
 	return t, nil
 }
 

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -106,4 +107,12 @@ func (t template) overlaps(o template) bool {
 		}
 	}
 	return true
+}
+
+// fills says whether the template has exactly the other's fields, in any order.
+func (t template) fills(o template) bool {
+	mine, theirs := t.names(), o.names()
+	slices.Sort(mine)
+	slices.Sort(theirs)
+	return slices.Equal(mine, theirs)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/tickcast/tickcast/kafka"
 	"github.com/tickcast/tickcast/public"
 	"github.com/tickcast/tickcast/simexchange"
+	"github.com/tickcast/tickcast/sinks/redis"
 	"github.com/tickcast/tickcast/sinks/store"
 )
 
@@ -35,6 +36,7 @@ type roleFile struct {
 	Broker    *broker.Config      `yaml:"broker"`
 	Store     *store.Config       `yaml:"store"`
 	History   *history.Config     `yaml:"history"`
+	Redis     *redis.Config       `yaml:"redis"`
 }
 
 // newRole makes the subcommand of one role: prepare sets the defaults, run builds the role and runs it.
