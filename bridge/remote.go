@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
-	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,15 +16,15 @@ import (
 	"github.com/eclipse/paho.golang/paho"
 
 	"github.com/tickcast/tickcast/catalog"
+	"github.com/tickcast/tickcast/configs"
 )
 
 // RemoteConfig says how to reach an edge in another process, as its role publisher.
 type RemoteConfig struct {
-	URL          string `yaml:"url"`       // mqtt://host:1883 or mqtts://host:8883
-	ClientID     string `yaml:"client_id"` // empty: one of its own per process
-	Username     string `yaml:"username"`
-	PasswordFile string `yaml:"password_file"`
-	PasswordEnv  string `yaml:"password_env"`
+	URL            string `yaml:"url"`       // mqtt://host:1883 or mqtts://host:8883
+	ClientID       string `yaml:"client_id"` // empty: one of its own per process
+	Username       string `yaml:"username"`
+	configs.Secret `yaml:",inline"`
 }
 
 // Validate names the key that is wrong.
@@ -41,25 +39,10 @@ func (c RemoteConfig) Validate() error {
 	if c.Username == "" {
 		return errors.New("remote.username: is missing")
 	}
-	if (c.PasswordFile == "") == (c.PasswordEnv == "") {
+	if !c.Given() || c.Secret.Validate() != nil {
 		return errors.New("remote: exactly one of password_file and password_env must be given")
 	}
 	return nil
-}
-
-func (c RemoteConfig) password() ([]byte, error) {
-	if c.PasswordEnv != "" {
-		p := os.Getenv(c.PasswordEnv)
-		if p == "" {
-			return nil, fmt.Errorf("remote.password_env: environment variable %s is empty", c.PasswordEnv)
-		}
-		return []byte(p), nil
-	}
-	b, err := os.ReadFile(c.PasswordFile)
-	if err != nil {
-		return nil, fmt.Errorf("remote.password_file: %w", err)
-	}
-	return []byte(strings.TrimRight(string(b), "\r\n")), nil
 }
 
 // What may wait for a remote edge; beyond, the oldest is dropped and counted. Of closed candles and statuses the edge still gets each topic's newest.
@@ -96,11 +79,11 @@ func NewRemote(cfg RemoteConfig, log *slog.Logger) (*Remote, error) {
 	if cfg.ClientID == "" {
 		cfg.ClientID = "tickcast-bridge-" + rand.Text()[:8] // two bridges of one name would take each other's session over for ever
 	}
-	pw, err := cfg.password()
+	pw, err := cfg.Read()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("remote.%w", err)
 	}
-	return &Remote{cfg: cfg, password: pw, log: log, wake: make(chan struct{}, 1), latest: map[string]catalog.Message{}, marked: map[string]bool{}}, nil
+	return &Remote{cfg: cfg, password: []byte(pw), log: log, wake: make(chan struct{}, 1), latest: map[string]catalog.Message{}, marked: map[string]bool{}}, nil
 }
 
 // Publish implements Edge: it queues, a state topic's waiting message is replaced.

@@ -5,13 +5,14 @@ import (
 	"testing"
 
 	"github.com/tickcast/tickcast/catalog"
+	"github.com/tickcast/tickcast/configs"
 	"github.com/tickcast/tickcast/market"
 )
 
 func newTestRemote(t *testing.T) *Remote {
 	t.Helper()
 	t.Setenv("TICKCAST_TEST_PASSWORD", "secret")
-	r, err := NewRemote(RemoteConfig{URL: "mqtt://127.0.0.1:1", Username: "bridge", PasswordEnv: "TICKCAST_TEST_PASSWORD"}, quiet)
+	r, err := NewRemote(RemoteConfig{URL: "mqtt://127.0.0.1:1", Username: "bridge", Secret: configs.Secret{Env: "TICKCAST_TEST_PASSWORD"}}, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}

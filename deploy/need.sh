@@ -19,6 +19,10 @@ if [ "${1:-build}" = test ]; then
   need chromium chromium "the page is tested in it"
   need mosquitto_sub mosquitto-clients "a third-party MQTT client that is tested against"
   need redis-server redis-server "what keeps the newest values in Redis is tested against it"
+  if ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
+    packages+=(postgresql)
+    missing+=("PostgreSQL: one of the two stores of candles")
+  fi
   for p in jq curl python3; do need $p $p "the client guide has programs with it"; done
   if ! python3 -c 'import ensurepip' 2>/dev/null; then
     packages+=(python3-venv)

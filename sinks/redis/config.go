@@ -5,26 +5,24 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"strings"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/tickcast/tickcast/configs"
 	"github.com/tickcast/tickcast/kafka"
 )
 
 // Config says which Redis, and as whom.
 type Config struct {
-	Kafka        kafka.Config  `yaml:"kafka"`
-	Address      string        `yaml:"address"` // host:port
-	Username     string        `yaml:"username"`
-	PasswordFile string        `yaml:"password_file"`
-	PasswordEnv  string        `yaml:"password_env"`
-	TLS          bool          `yaml:"tls"`
-	Database     int           `yaml:"database"`
-	Batch        int           `yaml:"batch"`   // values per round trip, at most
-	Timeout      time.Duration `yaml:"timeout"` // of a round trip
+	Kafka          kafka.Config `yaml:"kafka"`
+	Address        string       `yaml:"address"` // host:port
+	Username       string       `yaml:"username"`
+	configs.Secret `yaml:",inline"`
+	TLS            bool          `yaml:"tls"`
+	Database       int           `yaml:"database"`
+	Batch          int           `yaml:"batch"`   // values per round trip, at most
+	Timeout        time.Duration `yaml:"timeout"` // of a round trip
 }
 
 // DefaultConfig is a Redis of this machine without a password.
@@ -41,9 +39,7 @@ func (c Config) Validate() error {
 	switch {
 	case err != nil || host == "" || port == "":
 		return fmt.Errorf("address: %q, want host:port", c.Address)
-	case c.PasswordFile != "" && c.PasswordEnv != "":
-		return errors.New("password_file and password_env: only one can be given")
-	case c.Username != "" && c.PasswordFile == "" && c.PasswordEnv == "":
+	case c.Username != "" && !c.Given():
 		return errors.New("username: needs password_file or password_env")
 	case c.Database < 0:
 		return fmt.Errorf("database: %d is negative", c.Database)
@@ -52,30 +48,12 @@ func (c Config) Validate() error {
 	case c.Timeout < 10*time.Millisecond || c.Timeout > time.Minute:
 		return fmt.Errorf("timeout: %s, want 10ms to 1m", c.Timeout)
 	}
-	return nil
-}
-
-func (c Config) password() (string, error) {
-	switch {
-	case c.PasswordEnv != "":
-		p := os.Getenv(c.PasswordEnv)
-		if p == "" {
-			return "", fmt.Errorf("password_env: environment variable %s is empty", c.PasswordEnv)
-		}
-		return p, nil
-	case c.PasswordFile != "":
-		b, err := os.ReadFile(c.PasswordFile)
-		if err != nil {
-			return "", fmt.Errorf("password_file: %w", err)
-		}
-		return strings.TrimRight(string(b), "\r\n"), nil
-	}
-	return "", nil
+	return c.Secret.Validate()
 }
 
 // options has no retries: a connection that broke must be seen, since a Redis that began anew has nothing of what it had.
 func (c Config) options() (*goredis.Options, error) {
-	password, err := c.password()
+	password, err := c.Read()
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/tickcast/tickcast/catalog"
+	"github.com/tickcast/tickcast/configs"
 	"github.com/tickcast/tickcast/kafka"
 	"github.com/tickcast/tickcast/kafka/embedded"
 	"github.com/tickcast/tickcast/market"
@@ -301,8 +302,8 @@ func TestAKilledRedisGetsEverythingAgain(t *testing.T) {
 func TestAWrongPasswordIsSaidAndNothingElse(t *testing.T) {
 	server, c := newServer(t, "--requirepass", "right"), newCluster(t)
 	cfg := configOf(server)
-	cfg.PasswordEnv = "TICKCAST_TEST_REDIS"
-	t.Setenv(cfg.PasswordEnv, "wrong-secret")
+	cfg.Env = "TICKCAST_TEST_REDIS"
+	t.Setenv(cfg.Env, "wrong-secret")
 	var said bytes.Buffer
 	s, stop := c.run(cfg, slog.New(slog.NewTextHandler(&said, nil)))
 	c.produce(catalog.PushTickers, "X", version(1), "x")
@@ -318,7 +319,7 @@ func TestAWrongPasswordIsSaidAndNothingElse(t *testing.T) {
 func TestConfigNamesTheKeyThatIsWrong(t *testing.T) {
 	for want, change := range map[string]func(*Config){
 		"address":       func(c *Config) { c.Address = "localhost" },
-		"password_file": func(c *Config) { c.PasswordFile, c.PasswordEnv = "a", "b" },
+		"password_file": func(c *Config) { c.Secret = configs.Secret{File: "a", Env: "b"} },
 		"username":      func(c *Config) { c.Username = "u" },
 		"batch":         func(c *Config) { c.Batch = 0 },
 		"timeout":       func(c *Config) { c.Timeout = 0 },

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 type Config struct {
 	Kafka      kafka.Config                `yaml:"kafka"`
 	File       string                      `yaml:"file"`        // SQLite file; empty: a temporary one, gone at the end
+	Postgres   *PostgresConfig             `yaml:"postgres"`    // nil: SQLite
 	BatchRows  int                         `yaml:"batch_rows"`  // candles per transaction, at most
 	BatchEvery configs.Duration            `yaml:"batch_every"` // how long a candle waits for its transaction, at most
 	Retention  map[string]configs.Duration `yaml:"retention"`   // by period, counted back from its newest candle; 0 or absent: for ever
@@ -36,6 +38,14 @@ func (c Config) Validate() error {
 	}
 	if d := c.BatchEvery.D(); d < time.Millisecond || d > time.Minute {
 		return fmt.Errorf("batch_every: %s, want 1ms to 1m", d)
+	}
+	if c.Postgres != nil {
+		if c.File != "" {
+			return errors.New("file and postgres: only one can be given")
+		}
+		if err := c.Postgres.Validate(); err != nil {
+			return fmt.Errorf("postgres.%w", err)
+		}
 	}
 	_, err := c.retention()
 	return err

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -22,12 +23,18 @@ import (
 
 // TestMain lets the test's own binary be the process that is killed.
 func TestMain(m *testing.M) {
-	brokers := os.Getenv("TICKCAST_TEST_STORE_KAFKA")
-	if brokers == "" {
-		os.Exit(m.Run())
+	setting := os.Getenv("TICKCAST_TEST_STORE")
+	if setting == "" {
+		code := m.Run()
+		if shared.server != nil {
+			shared.server.remove()
+		}
+		os.Exit(code)
 	}
-	cfg := DefaultConfig()
-	cfg.Kafka.Brokers, cfg.File = brokers, os.Getenv("TICKCAST_TEST_STORE_FILE")
+	var cfg Config
+	if err := json.Unmarshal([]byte(setting), &cfg); err != nil {
+		panic(err)
+	}
 	cfg.BatchRows, cfg.BatchEvery = 50, configs.Duration(2*time.Millisecond) // many small transactions: more places to be killed at
 	s, err := New(cfg, quiet)
 	if err == nil {
@@ -39,10 +46,15 @@ func TestMain(m *testing.M) {
 }
 
 // TestKilledAtRandomMomentsEveryCandleIsThereOnce kills the process that stores while candles, revisions and replayed old versions are written to the ledger.
-func TestKilledAtRandomMomentsEveryCandleIsThereOnce(t *testing.T) {
-	t.Parallel()
+func TestKilledAtRandomMomentsEveryCandleIsThereOnce(t *testing.T) { each(t, killed) }
+
+func killed(t *testing.T, fresh func(testing.TB) Config) {
 	c := newCluster(t, 4, nil)
-	file := filepath.Join(t.TempDir(), "store.db")
+	cfg := c.with(fresh(t))
+	setting, err := json.Marshal(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
 	const seed = 11
 	rnd := rand.New(rand.NewPCG(seed, seed))
 	var all []market.CandleMessage
@@ -69,7 +81,7 @@ func TestKilledAtRandomMomentsEveryCandleIsThereOnce(t *testing.T) {
 	}
 	for range kills {
 		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), "TICKCAST_TEST_STORE_KAFKA="+c.cfg.Brokers, "TICKCAST_TEST_STORE_FILE="+file)
+		cmd.Env = append(os.Environ(), "TICKCAST_TEST_STORE="+string(setting))
 		var out syncBuffer
 		cmd.Stdout, cmd.Stderr = &out, &out
 		if err := cmd.Start(); err != nil {
@@ -90,7 +102,7 @@ func TestKilledAtRandomMomentsEveryCandleIsThereOnce(t *testing.T) {
 		if o := out.String(); o != "runs\n" {
 			t.Fatalf("the store said: %s", o)
 		}
-		db := openDB(t, file)
+		db := openDB(t, cfg)
 		var rows int
 		if err := db.w.QueryRow("SELECT count(*) FROM candles").Scan(&rows); err != nil {
 			t.Fatal(err)
@@ -103,7 +115,7 @@ func TestKilledAtRandomMomentsEveryCandleIsThereOnce(t *testing.T) {
 		}
 	}
 	c.flush(t)
-	s, _ := run(t, c.config(file), quiet)
+	s, _ := run(t, cfg, quiet)
 	has(t, s.DB(), newest(all))
 	st := s.Stats()
 	t.Logf("%d records, %d candles, %d kills, %d with work outstanding from before; the last start wrote %d and found %d not newer", len(all), len(newest(all)), kills, tookPart, st.Written, st.Old)
@@ -113,15 +125,20 @@ func TestKilledAtRandomMomentsEveryCandleIsThereOnce(t *testing.T) {
 }
 
 // TestAnAbandonedTransactionLeavesNeitherRowsNorPosition ends a transaction where a crash would, between the rows and the commit.
-func TestAnAbandonedTransactionLeavesNeitherRowsNorPosition(t *testing.T) {
-	t.Parallel()
-	db := openDB(t, filepath.Join(t.TempDir(), "store.db"))
+func TestAnAbandonedTransactionLeavesNeitherRowsNorPosition(t *testing.T) { each(t, abandoned) }
+
+func abandoned(t *testing.T, fresh func(testing.TB) Config) {
+	db := openDB(t, fresh(t))
 	first := candle("X", market.Period1m, 60_000, 1, 1)
 	if _, err := db.write(t.Context(), []market.CandleMessage{first}, []position{{ledger, 0, 1, 5}}); err != nil {
 		t.Fatal(err)
 	}
 	bad := candle("X", market.Period1m, 180_000, 1, 3)
-	if _, err := db.w.Exec("CREATE TRIGGER t BEFORE INSERT ON candles WHEN NEW.open_ms = 180000 BEGIN SELECT RAISE(ABORT, 'disk'); END"); err != nil {
+	refuses := "CREATE TRIGGER t BEFORE INSERT ON candles WHEN NEW.open_ms = 180000 BEGIN SELECT RAISE(ABORT, 'disk'); END"
+	if db.dialect.name() == goose.DialectPostgres {
+		refuses = "ALTER TABLE candles ADD CHECK (open_ms <> 180000)"
+	}
+	if _, err := db.w.Exec(refuses); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := db.write(t.Context(), []market.CandleMessage{candle("NEW", market.Period1m, 60_000, 1, 1), candle("X", market.Period1m, 120_000, 1, 2), bad}, []position{{ledger, 0, 4, 6}}); err == nil {
@@ -137,9 +154,10 @@ func TestAnAbandonedTransactionLeavesNeitherRowsNorPosition(t *testing.T) {
 	}
 }
 
-func TestKafkaThatBeganAnewIsReadFromItsStart(t *testing.T) {
-	t.Parallel()
-	file := filepath.Join(t.TempDir(), "store.db")
+func TestKafkaThatBeganAnewIsReadFromItsStart(t *testing.T) { each(t, beganAnew) }
+
+func beganAnew(t *testing.T, fresh func(testing.TB) Config) {
+	cfg := fresh(t)
 	var all []market.CandleMessage
 	add := func(c *cluster, epoch int64, from, n int64) {
 		for i := from; i < from+n; i++ {
@@ -153,13 +171,13 @@ func TestKafkaThatBeganAnewIsReadFromItsStart(t *testing.T) {
 		c := newCluster(t, 1, nil)
 		add(c, int64(i+1), int64(i)*10, n)
 		var log syncBuffer
-		s, stop := run(t, c.config(file), slog.New(slog.NewTextHandler(&log, nil)))
+		s, stop := run(t, c.with(cfg), slog.New(slog.NewTextHandler(&log, nil)))
 		has(t, s.DB(), newest(all))
 		if anew := strings.Contains(log.String(), "Kafka began anew"); anew != (i > 0) {
 			t.Errorf("log %d: told of a new beginning: %t\n%s", i, anew, log.String())
 		}
 		stop()
-		s, stop = run(t, c.config(file), quiet)
+		s, stop = run(t, c.with(cfg), quiet)
 		if st := s.Stats(); st.Written+st.Old != 0 {
 			t.Errorf("log %d: the next start read %d records again", i, st.Written+st.Old)
 		}
@@ -170,7 +188,7 @@ func TestKafkaThatBeganAnewIsReadFromItsStart(t *testing.T) {
 func TestALedgerThatLostRecordsIsToldOf(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 1, map[string]string{"retention.bytes": "65536", "segment.bytes": "16384"})
-	file := filepath.Join(t.TempDir(), "store.db")
+	cfg := freshSQLite(t)
 	var seq int64
 	add := func() {
 		for range 500 {
@@ -180,7 +198,7 @@ func TestALedgerThatLostRecordsIsToldOf(t *testing.T) {
 		c.flush(t)
 	}
 	add()
-	s, stop := run(t, c.config(file), quiet)
+	s, stop := run(t, c.with(cfg), quiet)
 	before := s.Stats().Written
 	stop()
 	if before == 0 {
@@ -189,11 +207,11 @@ func TestALedgerThatLostRecordsIsToldOf(t *testing.T) {
 	for begun := time.Now(); ; {
 		add()
 		var log syncBuffer
-		s, stop := run(t, c.config(filepath.Join(t.TempDir(), "probe.db")), quiet)
+		s, stop := run(t, c.with(freshSQLite(t)), quiet)
 		gone := seq - s.Stats().Written
 		stop()
 		if gone > 500 {
-			s, stop = run(t, c.config(file), slog.New(slog.NewTextHandler(&log, nil)))
+			s, stop = run(t, c.with(cfg), slog.New(slog.NewTextHandler(&log, nil)))
 			st := s.Stats()
 			stop()
 			if st.Missing == 0 || !strings.Contains(log.String(), "candles are missing in the store") {
@@ -209,12 +227,13 @@ func TestALedgerThatLostRecordsIsToldOf(t *testing.T) {
 
 func TestOlderSchemasAreMigratedAndNewerOnesRefused(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "store.db")
-	raw, err := open(file, "_journal_mode=WAL", 1)
+	cfg := freshSQLite(t)
+	cfg.File = filepath.Join(t.TempDir(), "store.db")
+	raw, err := sqliteFile(cfg.File, "_journal_mode=WAL", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, raw, os.DirFS("migrations"))
+	p, err := goose.NewProvider(goose.DialectSQLite3, raw, os.DirFS("migrations/sqlite"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +252,7 @@ func TestOlderSchemasAreMigratedAndNewerOnesRefused(t *testing.T) {
 	if err := raw.Close(); err != nil {
 		t.Fatal(err)
 	}
-	db, err := Open(t.Context(), file)
+	db, err := Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +269,7 @@ func TestOlderSchemasAreMigratedAndNewerOnesRefused(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(t.Context(), file); err == nil || !strings.Contains(err.Error(), "its schema is version 99, this program knows 2") {
+	if _, err := Open(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "its schema is version 99, this program knows 2") {
 		t.Errorf("a newer schema: %v", err)
 	}
 }

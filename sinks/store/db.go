@@ -7,80 +7,67 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
-	"path/filepath"
 	"sync"
 
-	_ "github.com/mattn/go-sqlite3" // the driver
 	"github.com/pressly/goose/v3"
+
+	"github.com/tickcast/tickcast/market"
 )
 
-//go:embed migrations/*.sql
+//go:embed migrations/sqlite/*.sql migrations/postgres/*.sql
 var migrations embed.FS
 
-// DB is the SQLite file with the closed candles. It is safe for any number of goroutines; one of them at a time writes.
+// DB is the database with the closed candles: an SQLite file or a PostgreSQL database. It is safe for any number of goroutines; one of them at a time writes.
 type DB struct {
-	w, r *sql.DB
-	temp string // folder to remove at the end
+	w, r    *sql.DB // of PostgreSQL the same
+	dialect dialect
+	temp    string // folder to remove at the end
 
 	mu  sync.RWMutex
 	ids map[string]int64 // of contracts
 }
 
+// dialect is what the two databases do differently. Both know statements with $1, $2 and so on, if each first comes in this order.
+type dialect interface {
+	// name is that of goose, and of the folder with the migrations.
+	name() goose.Dialect
+	// upsert writes rows, each key once, over those of older versions, and says how many it wrote.
+	upsert(ctx context.Context, tx *sql.Tx, rows []row) (written int64, err error)
+}
+
+// row is a candle with its contract's id.
+type row struct {
+	contract int64
+	*market.CandleMessage
+}
+
 // readers is how many questions are answered at once; what comes then waits.
 const readers = 4
 
-// Open opens the file, makes it if there is none, and brings its schema up to date. An empty name means a temporary file.
-func Open(ctx context.Context, file string) (_ *DB, err error) {
-	db := &DB{ids: map[string]int64{}}
-	defer func() {
-		if err != nil {
-			db.Close()
-		}
-	}()
-	if file == "" {
-		if db.temp, err = os.MkdirTemp("", "tickcast-store-"); err != nil {
-			return nil, fmt.Errorf("open store: %w", err)
-		}
-		file = filepath.Join(db.temp, "store.db")
-	} else if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
+// Open opens the database that the configuration names, and brings its schema up to date.
+func Open(ctx context.Context, cfg Config) (*DB, error) {
+	if cfg.Postgres != nil {
+		return openPostgres(ctx, *cfg.Postgres)
 	}
-	// WAL: readers never wait for the writer. NORMAL: a power cut may cost the last transactions, rows and positions alike, which are then read again.
-	if db.w, err = open(file, "_journal_mode=WAL&_synchronous=NORMAL&_busy_timeout=10000&_txlock=immediate", 1); err != nil {
-		return nil, err
-	}
-	if err := migrate(ctx, db.w); err != nil {
-		return nil, fmt.Errorf("store %s: %w", file, err)
-	}
-	if _, err := db.w.ExecContext(ctx, "PRAGMA journal_size_limit = 16777216"); err != nil { // otherwise one long reader leaves a large file behind for good
-		return nil, fmt.Errorf("store %s: %w", file, err)
-	}
-	if err := db.loadContracts(ctx); err != nil {
-		return nil, fmt.Errorf("store %s: %w", file, err)
-	}
-	db.r, err = open(file, "mode=ro&_query_only=1&_busy_timeout=10000", readers)
-	return db, err
+	return openSQLite(ctx, cfg.File)
 }
 
-func open(file, options string, conns int) (*sql.DB, error) {
-	db, err := sql.Open("sqlite3", "file:"+(&url.URL{Path: file}).EscapedPath()+"?"+options)
-	if err != nil {
-		return nil, fmt.Errorf("open store %s: %w", file, err)
+// prepare brings the schema up to date and reads what is kept in memory.
+func (db *DB) prepare(ctx context.Context) error {
+	if err := migrate(ctx, db.w, db.dialect.name()); err != nil {
+		return err
 	}
-	db.SetMaxOpenConns(conns)
-	db.SetMaxIdleConns(conns)
-	return db, nil
+	return db.loadContracts(ctx)
 }
 
-// migrate brings the schema up to date; a file of a newer program is refused.
-func migrate(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
+// migrate brings the schema up to date; one of a newer program is refused.
+func migrate(ctx context.Context, db *sql.DB, name goose.Dialect) error {
+	files, err := fs.Sub(migrations, "migrations/"+folders[name])
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+	p, err := goose.NewProvider(name, db, files)
 	if err != nil {
 		return fmt.Errorf("migrations: %w", err)
 	}
@@ -97,13 +84,16 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-// Close lets go of the file.
+var folders = map[goose.Dialect]string{goose.DialectSQLite3: "sqlite", goose.DialectPostgres: "postgres"}
+
+// Close lets go of the database.
 func (db *DB) Close() error {
 	var errs []error
-	for _, d := range []*sql.DB{db.r, db.w} { // the writer last: it takes what the WAL holds into the file
-		if d != nil {
-			errs = append(errs, d.Close())
-		}
+	if db.r != nil && db.r != db.w {
+		errs = append(errs, db.r.Close())
+	}
+	if db.w != nil { // the writer last: it takes what SQLite's WAL holds into the file
+		errs = append(errs, db.w.Close())
 	}
 	if db.temp != "" {
 		errs = append(errs, os.RemoveAll(db.temp))
@@ -117,15 +107,22 @@ func (db *DB) loadContracts(ctx context.Context) error {
 		return err
 	}
 	defer rows.Close()
+	ids := map[string]int64{}
 	for rows.Next() {
 		var id int64
 		var name string
 		if err := rows.Scan(&id, &name); err != nil {
 			return err
 		}
-		db.ids[name] = id
+		ids[name] = id
 	}
-	return rows.Err()
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.ids = ids
+	return nil
 }
 
 // contract returns the id of a contract that has candles.

@@ -60,7 +60,7 @@ func (p *pruner) load(ctx context.Context, db *DB) error {
 func (db *DB) edge(ctx context.Context, s series, which string) (int64, error) {
 	id, _ := db.contract(s.contract)
 	var v sql.NullInt64
-	err := db.w.QueryRowContext(ctx, "SELECT "+which+"(open_ms) FROM candles WHERE contract = ? AND period = ?", id, int(s.period)).Scan(&v)
+	err := db.w.QueryRowContext(ctx, "SELECT "+which+"(open_ms) FROM candles WHERE contract = $1 AND period = $2", id, int(s.period)).Scan(&v)
 	if err != nil {
 		return 0, fmt.Errorf("read candles: %w", err)
 	}
@@ -114,8 +114,8 @@ func (p *pruner) step(ctx context.Context, db *DB) (rows int64, err error) {
 		return 0, nil
 	}
 	id, _ := db.contract(s.contract)
-	res, err := db.w.ExecContext(ctx, `DELETE FROM candles WHERE contract = ?1 AND period = ?2 AND open_ms IN
-		(SELECT open_ms FROM candles WHERE contract = ?1 AND period = ?2 AND open_ms < ?3 ORDER BY open_ms LIMIT ?4)`, id, int(s.period), before, pruneRows)
+	res, err := db.w.ExecContext(ctx, `DELETE FROM candles WHERE contract = $1 AND period = $2 AND open_ms <= (SELECT max(open_ms) FROM
+		(SELECT open_ms FROM candles WHERE contract = $1 AND period = $2 AND open_ms < $3 ORDER BY open_ms LIMIT $4) AS oldest)`, id, int(s.period), before, pruneRows)
 	if err == nil {
 		rows, err = res.RowsAffected()
 	}

@@ -8,9 +8,10 @@ import (
 	"github.com/tickcast/tickcast/market"
 )
 
-func TestOldCandlesGoInSmallStepsCountedBackFromTheNewest(t *testing.T) {
-	t.Parallel()
-	db := openDB(t, "")
+func TestOldCandlesGoInSmallStepsCountedBackFromTheNewest(t *testing.T) { each(t, pruned) }
+
+func pruned(t *testing.T, fresh func(testing.TB) Config) {
+	db := openDB(t, fresh(t))
 	cfg := DefaultConfig()
 	cfg.Retention = map[string]configs.Duration{"1s": configs.Duration(10 * time.Minute)}
 	keepMs, err := cfg.retention()
@@ -65,7 +66,7 @@ func TestOldCandlesGoInSmallStepsCountedBackFromTheNewest(t *testing.T) {
 func TestAStoreThatRunsStaysWithinItsRetention(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 1, nil)
-	cfg := c.config("")
+	cfg := c.with(freshSQLite(t))
 	cfg.Retention = map[string]configs.Duration{"1s": configs.Duration(time.Minute)}
 	s, _ := run(t, cfg, quiet)
 	for i := range int64(300) {

@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -13,15 +15,15 @@ const columns = `open_ms, epoch, seq, price_scale, qty_scale, open, high, low, c
 	trades, first_id, last_id, revision, quality, fill`
 
 const (
-	oldestFirst = "SELECT " + columns + " FROM candles WHERE contract = ? AND period = ? AND open_ms BETWEEN ? AND ? ORDER BY open_ms LIMIT ?"
-	newestFirst = "SELECT " + columns + " FROM candles WHERE contract = ? AND period = ? AND open_ms BETWEEN ? AND ? ORDER BY open_ms DESC LIMIT ?"
+	oldestFirst = "SELECT " + columns + " FROM candles WHERE contract = $1 AND period = $2 AND open_ms BETWEEN $3 AND $4 ORDER BY open_ms LIMIT $5"
+	newestFirst = "SELECT " + columns + " FROM candles WHERE contract = $1 AND period = $2 AND open_ms BETWEEN $3 AND $4 ORDER BY open_ms DESC LIMIT $5"
 )
 
 // Candles returns closed candles, oldest first; none of a contract that is not known. Of the envelope they have the contract, epoch, sequence and quality.
 func (db *DB) Candles(ctx context.Context, q market.CandleRange) ([]market.CandleMessage, error) {
-	id, ok := db.contract(q.Contract)
-	if !ok {
-		return nil, nil
+	id, err := db.lookUp(ctx, q.Contract)
+	if err != nil || id == 0 {
+		return nil, err
 	}
 	text := oldestFirst
 	if q.Newest {
@@ -52,15 +54,36 @@ func (db *DB) Candles(ctx context.Context, q market.CandleRange) ([]market.Candl
 	return ms, nil
 }
 
-// wide is a sum as a column holds it: an integer if it has 63 bits, else 16 bytes big endian.
+// lookUp returns the id of a contract, 0 if it has no candles. Another process may have written the first ones.
+func (db *DB) lookUp(ctx context.Context, name string) (id int64, err error) {
+	if id, ok := db.contract(name); ok {
+		return id, nil
+	}
+	switch err = db.r.QueryRowContext(ctx, "SELECT id FROM contracts WHERE name = $1", name).Scan(&id); {
+	case errors.Is(err, sql.ErrNoRows):
+		return 0, nil
+	case err != nil:
+		return 0, fmt.Errorf("read contracts: %w", err)
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.ids[name] = id
+	return id, nil
+}
+
+// wide is a sum as a column holds it: see column, and NUMERIC as text.
 type wide market.Int128
 
 // Scan implements sql.Scanner.
-func (w *wide) Scan(v any) error {
+func (w *wide) Scan(v any) (err error) {
 	switch v := v.(type) {
 	case int64:
 		*w = wide(market.Int128From(v))
 		return nil
+	case string:
+		n, err := market.ParseInt128(v, 0)
+		*w = wide(n)
+		return err
 	case []byte:
 		if len(v) == 16 {
 			*w = wide{Hi: int64(binary.BigEndian.Uint64(v)), Lo: binary.BigEndian.Uint64(v[8:])}
@@ -68,12 +91,4 @@ func (w *wide) Scan(v any) error {
 		}
 	}
 	return fmt.Errorf("a sum is stored as %T", v)
-}
-
-// column is the form that Scan reads.
-func column(v market.Int128) any {
-	if v.Hi == 0 && v.Lo < 1<<63 {
-		return int64(v.Lo)
-	}
-	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, uint64(v.Hi)), v.Lo)
 }

@@ -1,4 +1,4 @@
-// Package store keeps closed candles in SQLite: it reads ledger.candles, and upserts each candle by contract, period and open time if its version is newer. Where
+// Package store keeps closed candles in SQLite or PostgreSQL: it reads ledger.candles, and upserts each candle by contract, period and open time if its version is newer. Where
 // reading stands is written in the same transaction as the rows, so that a crash neither loses a candle nor needs to know what was written.
 package store
 
@@ -46,7 +46,7 @@ func New(cfg Config, log *slog.Logger) (*Store, error) {
 		return nil, err
 	}
 	begun := time.Now()
-	db, err := Open(context.Background(), cfg.File)
+	db, err := Open(context.Background(), cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -97,6 +97,9 @@ func (s *Store) Run(ctx context.Context) error {
 		}
 		if err == nil {
 			err = w.flushIfDue(ctx, time.Now())
+		}
+		if refused := (refusal{}); errors.As(err, &refused) {
+			err = w.beginAgain(ctx, err)
 		}
 		if err != nil {
 			return errors.Join(err, w.last())

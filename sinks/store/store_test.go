@@ -94,10 +94,9 @@ func (c *cluster) flush(t testing.TB) {
 	}
 }
 
-func (c *cluster) config(file string) Config {
-	cfg := DefaultConfig()
-	cfg.Kafka, cfg.File = c.cfg, file
-	cfg.BatchEvery = configs.Duration(5 * time.Millisecond)
+// with is a configuration that reads this cluster.
+func (c *cluster) with(cfg Config) Config {
+	cfg.Kafka = c.cfg
 	return cfg
 }
 
@@ -179,9 +178,10 @@ func newest(all []market.CandleMessage) map[string]market.CandleMessage {
 	return want
 }
 
-func TestCandlesAreReadBackByRangeFromEitherEnd(t *testing.T) {
-	t.Parallel()
-	db := openDB(t, filepath.Join(t.TempDir(), "a?b #c", "store.db"))
+func TestCandlesAreReadBackByRangeFromEitherEnd(t *testing.T) { each(t, readBack) }
+
+func readBack(t *testing.T, fresh func(testing.TB) Config) {
+	db := openDB(t, fresh(t))
 	var all []market.CandleMessage
 	for i := range int64(10) {
 		all = append(all, candle("X", market.Period1m, i*60_000, 7, 100+i), candle("X", market.Period3m, i*180_000, 7, 200+i), candle("Y", market.Period1m, i*60_000, 7, 300+i))
@@ -218,9 +218,10 @@ func TestCandlesAreReadBackByRangeFromEitherEnd(t *testing.T) {
 	}
 }
 
-func TestOlderVersionsChangeNothing(t *testing.T) {
-	t.Parallel()
-	db := openDB(t, "")
+func TestOlderVersionsChangeNothing(t *testing.T) { each(t, olderVersions) }
+
+func olderVersions(t *testing.T, fresh func(testing.TB) Config) {
+	db := openDB(t, fresh(t))
 	var all []market.CandleMessage
 	for _, v := range [][2]int64{{5, 10}, {5, 9}, {5, 11}, {5, 11}, {4, 99}, {6, 1}, {5, 50}, {6, 1}} {
 		m := candle("X", market.Period1h, 3_600_000, v[0], v[1])
@@ -232,6 +233,34 @@ func TestOlderVersionsChangeNothing(t *testing.T) {
 		}
 		has(t, db, newest(all))
 	}
+}
+
+func TestOneBatchMayHoldAKeyTwice(t *testing.T) {
+	each(t, func(t *testing.T, fresh func(testing.TB) Config) {
+		db := openDB(t, fresh(t))
+		all := []market.CandleMessage{candle("X", market.Period1m, 0, 1, 2), candle("X", market.Period1m, 0, 1, 3), candle("X", market.Period1m, 0, 1, 1), candle("X", market.Period3m, 0, 1, 1)}
+		if n, err := db.write(t.Context(), all, nil); err != nil || n != 2 {
+			t.Errorf("%d rows written, %v; want 2", n, err)
+		}
+		has(t, db, newest(all))
+	})
+}
+
+// TestAReaderFindsWhatAnotherProcessWrites: its contracts too.
+func TestAReaderFindsWhatAnotherProcessWrites(t *testing.T) {
+	each(t, func(t *testing.T, fresh func(testing.TB) Config) {
+		cfg := fresh(t)
+		reader, writer := openDB(t, cfg), openDB(t, cfg)
+		m := candle("NEW", market.Period1m, 0, 1, 1)
+		mustWrite(t, writer, m)
+		ms, err := reader.Candles(t.Context(), market.CandleRange{Contract: "NEW", Period: market.Period1m, ToMs: 1, Limit: 1})
+		if err != nil || len(ms) != 1 || ms[0] != m {
+			t.Errorf("read %v, %v", ms, err)
+		}
+		mustWrite(t, reader, candle("NEW", market.Period1m, 0, 1, 2), candle("OTHER", market.Period1m, 0, 1, 2))
+		mustWrite(t, writer, candle("OTHER", market.Period1m, 60_000, 1, 3))
+		has(t, reader, newest([]market.CandleMessage{candle("NEW", market.Period1m, 0, 1, 2), candle("OTHER", market.Period1m, 0, 1, 2), candle("OTHER", market.Period1m, 60_000, 1, 3)}))
+	})
 }
 
 func TestRecordsThatAreNoCandleArePassedOver(t *testing.T) {
@@ -253,7 +282,7 @@ func TestRecordsThatAreNoCandleArePassedOver(t *testing.T) {
 	}
 	c.produce(t, good)
 	c.flush(t)
-	s, _ := run(t, c.config(""), quiet)
+	s, _ := run(t, c.with(freshSQLite(t)), quiet)
 	if st := s.Stats(); st.Rejected != 5 || st.Written != 1 {
 		t.Errorf("%+v, want 5 rejected and 1 written", st)
 	}
@@ -286,9 +315,9 @@ func TestBadConfigurationsAreRefusedWithTheKey(t *testing.T) {
 	}
 }
 
-func openDB(t testing.TB, file string) *DB {
+func openDB(t testing.TB, cfg Config) *DB {
 	t.Helper()
-	db, err := Open(context.Background(), file)
+	db, err := Open(context.Background(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

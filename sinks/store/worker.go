@@ -24,15 +24,16 @@ type place struct {
 // worker is the state of one Run; it belongs to one goroutine.
 type worker struct {
 	*Store
-	reader  *kafka.Reader
-	places  []place
-	behind  int // partitions that have not been read to their end yet
-	batch   []market.CandleMessage
-	due     time.Time // when the batch must be written
-	decoder market.Decoder
-	prune   *pruner
-	pruneAt time.Time
-	warned  time.Time
+	reader   *kafka.Reader
+	places   []place
+	behind   int  // partitions that have not been read to their end yet; -1: nothing is left to do for it
+	caughtUp bool // ready is closed
+	batch    []market.CandleMessage
+	due      time.Time // when the batch must be written
+	decoder  market.Decoder
+	prune    *pruner
+	pruneAt  time.Time
+	warned   time.Time
 }
 
 // begin finds where to go on.
@@ -154,14 +155,15 @@ func (w *worker) decode(rec *kafka.Record, m *market.CandleMessage) error {
 func (w *worker) flushIfDue(ctx context.Context, now time.Time) error {
 	caughtUp := w.behind == 0
 	if caughtUp {
-		w.behind = -1 // once
+		w.behind = -1
 	}
 	if len(w.batch) >= w.cfg.BatchRows || len(w.batch) > 0 && !now.Before(w.due) || caughtUp {
 		if err := w.flush(ctx); err != nil {
 			return err
 		}
 	}
-	if caughtUp {
+	if caughtUp && !w.caughtUp {
+		w.caughtUp = true
 		close(w.ready)
 		w.log.Info("store has caught up with the ledger", "written", w.written.Load(), "not_newer", w.old.Load())
 	}
@@ -180,7 +182,32 @@ func (w *worker) flushIfDue(ctx context.Context, now time.Time) error {
 // retryEvery is the pause after a failed transaction: a full disk must not end the roles beside this one.
 const retryEvery = time.Second
 
-// flush writes the batch and the positions behind it. While that fails it tries again and reads nothing; the end of ctx makes the failure final.
+// refusal is an error of the database. Nobody knows then what it has: a transaction may have been written although its end was not told, and a server that crashed, or another
+// one that took its place, may have less than it had said.
+type refusal struct{ error }
+
+func (r refusal) Unwrap() error { return r.error }
+
+// beginAgain waits until the database answers, and then goes on from where it says that reading stands. The end of ctx makes the refusal final.
+func (w *worker) beginAgain(ctx context.Context, err error) error {
+	for {
+		w.log.Error("candles are not stored yet; trying again", "candles", len(w.batch), "error", err)
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(retryEvery):
+		}
+		if err = w.db.loadContracts(ctx); err == nil {
+			err = w.begin(ctx)
+		}
+		if err == nil {
+			w.batch = w.batch[:0]
+			return nil
+		}
+	}
+}
+
+// flush writes the batch and the positions behind it.
 func (w *worker) flush(ctx context.Context) error {
 	var ps []position
 	for i := range w.places {
@@ -192,14 +219,8 @@ func (w *worker) flush(ctx context.Context) error {
 		return nil
 	}
 	n, err := w.db.write(context.WithoutCancel(ctx), w.batch, ps)
-	for err != nil {
-		w.log.Error("candles are not stored yet; trying again", "candles", len(w.batch), "error", err)
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(retryEvery):
-		}
-		n, err = w.db.write(context.WithoutCancel(ctx), w.batch, ps)
+	if err != nil {
+		return refusal{err}
 	}
 	w.written.Add(n)
 	w.old.Add(int64(len(w.batch)) - n)

@@ -16,17 +16,20 @@ type position struct {
 	sum       int64
 }
 
-const upsert = `INSERT INTO candles (contract, period, ` + columns + `) VALUES (?,?, ?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
-	ON CONFLICT DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, price_scale = excluded.price_scale, qty_scale = excluded.qty_scale,
+// ifNewer ends an upsert: a row takes the new values if their version is greater than its own.
+const ifNewer = ` ON CONFLICT (contract, period, open_ms) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, price_scale = excluded.price_scale, qty_scale = excluded.qty_scale,
 		open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close, volume = excluded.volume,
 		quote_volume = excluded.quote_volume, buy_volume = excluded.buy_volume, buy_quote = excluded.buy_quote, trades = excluded.trades,
 		first_id = excluded.first_id, last_id = excluded.last_id, revision = excluded.revision, quality = excluded.quality, fill = excluded.fill
 	WHERE (excluded.epoch, excluded.seq) > (candles.epoch, candles.seq)`
 
-const savePosition = `INSERT INTO positions (topic, partition, next, sum) VALUES (?,?,?,?)
-	ON CONFLICT DO UPDATE SET next = excluded.next, sum = excluded.sum`
+const savePosition = `INSERT INTO positions (topic, partition, next, sum) VALUES ($1, $2, $3, $4)
+	ON CONFLICT (topic, partition) DO UPDATE SET next = excluded.next, sum = excluded.sum`
 
-// write puts candles and positions into the file in one transaction: after a crash both are there or neither. A candle counts if its version is newer than that of
+// listContract gives a contract its id; another process may have done so meanwhile.
+const listContract = "INSERT INTO contracts (name) VALUES ($1) ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id"
+
+// write puts candles and positions into the database in one transaction: after a crash both are there or neither. A candle counts if its version is newer than that of
 // its row; written says how many did.
 func (db *DB) write(ctx context.Context, candles []market.CandleMessage, ps []position) (written int64, err error) {
 	tx, err := db.w.BeginTx(ctx, nil)
@@ -54,12 +57,14 @@ func (db *DB) write(ctx context.Context, candles []market.CandleMessage, ps []po
 	return written, nil
 }
 
+// upsert gives each key's newest candle to the database: no statement may touch a row twice.
 func (db *DB) upsert(ctx context.Context, tx *sql.Tx, candles []market.CandleMessage, fresh map[string]int64) (written int64, err error) {
-	st, err := tx.PrepareContext(ctx, upsert)
-	if err != nil {
-		return 0, err
+	type key struct {
+		contract, openMs int64
+		period           market.Period
 	}
-	defer st.Close()
+	rows := make([]row, 0, len(candles))
+	at := make(map[key]int, len(candles))
 	for i := range candles {
 		m := &candles[i]
 		id, ok := db.contract(m.Contract)
@@ -67,29 +72,25 @@ func (db *DB) upsert(ctx context.Context, tx *sql.Tx, candles []market.CandleMes
 			id, ok = fresh[m.Contract]
 		}
 		if !ok {
-			if err := tx.QueryRowContext(ctx, "INSERT INTO contracts (name) VALUES (?) RETURNING id", m.Contract).Scan(&id); err != nil {
+			if err := tx.QueryRowContext(ctx, listContract, m.Contract).Scan(&id); err != nil {
 				return 0, err
 			}
 			fresh[m.Contract] = id
 		}
-		c := &m.Candle
-		res, err := st.ExecContext(ctx, id, int(c.Period), c.OpenMs, m.Epoch, m.Seq, m.PriceScale, m.QtyScale, c.Open, c.High, c.Low, c.Close,
-			column(c.Volume), column(c.QuoteVolume), column(c.BuyVolume), column(c.BuyQuoteVolume), c.Trades, c.FirstID, c.LastID, c.Revision, int(m.Quality), c.Fill)
-		if err != nil {
-			return 0, fmt.Errorf("%s %s %d: %w", m.Contract, c.Period, c.OpenMs, err)
+		k := key{id, m.OpenMs, m.Period}
+		if n, twice := at[k]; !twice {
+			at[k] = len(rows)
+			rows = append(rows, row{id, m})
+		} else if rows[n].Version().Less(m.Version()) {
+			rows[n].CandleMessage = m
 		}
-		n, err := res.RowsAffected()
-		if err != nil {
-			return 0, err
-		}
-		written += n
 	}
-	return written, nil
+	return db.dialect.upsert(ctx, tx, rows)
 }
 
 // positions reads where reading of a topic stood, by partition.
 func (db *DB) positions(ctx context.Context, topic string) (map[int32]position, error) {
-	rows, err := db.w.QueryContext(ctx, "SELECT partition, next, sum FROM positions WHERE topic = ?", topic)
+	rows, err := db.w.QueryContext(ctx, "SELECT partition, next, sum FROM positions WHERE topic = $1", topic)
 	if err != nil {
 		return nil, fmt.Errorf("read positions: %w", err)
 	}
