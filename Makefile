@@ -13,7 +13,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 DEPGUARD    := github.com/OpenPeeDeeP/depguard/v2/cmd/depguard@v2.3.0
 NATS        := github.com/nats-io/nats-server/v2@v2.15.2
 
-.PHONY: help run build test check lint race e2e interop kill fuzz conformance soak rest bench bench-edge clean
+.PHONY: help run build test check lint race e2e interop stall kill fuzz conformance soak rest bench bench-edge clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -54,8 +54,15 @@ race: web/dist/index.html ## Go tests with the race detector, page tests
 	go test -race -timeout 20m ./...
 	cd web && npm run --silent typecheck && npm test --silent
 
-interop: build simexchange/clients/node_modules broker/clients/node_modules docs/snippets/node_modules docs/snippets/venv ## Third-party clients against the simulator and the edge, and the programs of the client guide
+CLIENTS := simexchange/clients/node_modules broker/clients/node_modules broker/clients/java/lib docs/snippets/node_modules docs/snippets/venv
+
+interop: build $(CLIENTS) ## Third-party clients against the simulator and the edge, and the programs of the client guide
 	TICKCAST_REQUIRE=1 go test -timeout 10m -run 'ThirdParty|Interop' ./simexchange/... ./broker/... ./e2e
+
+stall: ## Third-party clients that stand still for a minute, are cut off, come back with their session and without (STALL=60s; some seconds of it are in `make test`)
+	@deploy/need.sh test
+	$(MAKE) build $(CLIENTS)
+	TICKCAST_REQUIRE=1 TICKCAST_STALL=$(or $(STALL),60s) go test -count=1 -timeout 20m -v -run InteropStall ./e2e
 
 %/node_modules: %/package-lock.json
 	cd $* && $(NPM_CI)
@@ -63,6 +70,11 @@ interop: build simexchange/clients/node_modules broker/clients/node_modules docs
 
 docs/snippets/venv: docs/snippets/requirements.txt
 	python3 -m venv $@ && $@/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+broker/clients/java/lib: broker/clients/java/pom.xml broker/clients/java/libraries.sha256
+	rm -rf $@
+	cd $(@D) && mvn -B -q org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DoutputDirectory=lib -DincludeScope=runtime && sha256sum --quiet --strict -c libraries.sha256
 	@touch $@
 
 e2e: build ## The page in headless Chromium, against the whole system
@@ -103,4 +115,4 @@ $(TOOLS)/stock-mochi: broker/stock/main.go go.mod
 	go build -trimpath -o $@ ./broker/stock
 
 clean: ## Remove what was built
-	rm -rf bin web/dist/assets web/dist/index.html web/node_modules simexchange/clients/node_modules broker/clients/node_modules docs/snippets/node_modules docs/snippets/venv
+	rm -rf bin web/dist/assets web/dist/index.html web/node_modules $(CLIENTS)

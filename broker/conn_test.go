@@ -111,3 +111,46 @@ func TestNothingIsSentWhileASubscribeIsInWork(t *testing.T) {
 		t.Errorf("packet types %v, want %v", socket.types, want)
 	}
 }
+
+// A value is stored before the sessions are told of it, one after the other. One that had the topic in line already sends the new value meanwhile; it must
+// not do so again when it is told.
+func TestStateThatWasSentBeforeItsPublisherCameIsNotSentTwice(t *testing.T) {
+	t.Parallel()
+	cfg, stats := DefaultConfig(), new(counters)
+	h := &hub{index: newIndex(), stats: stats}
+	socket := &tape{}
+	c := newConn(socket, packets.Code{}, &cfg, stats, newPump())
+	s := &session{id: "c"}
+	s.attach(c, 10)
+	c.session.Store(s)
+	h.subscribe(s, c, subscription{filter: "candle/#"})
+	s.setHold(c, false)
+	publish := func(seq int64) {
+		h.publish(&Message{Topic: "candle/1m/A", Class: catalog.State, Version: ver(1, 0, seq), Payload: []byte("x")})
+	}
+	sent := func(want int) {
+		t.Helper()
+		if c.sendAll(); len(socket.types) != want {
+			t.Fatalf("%d messages were sent, want %d", len(socket.types), want)
+		}
+	}
+	publish(1)
+	topic := h.index.topic("candle/1m/A", catalog.State)
+	first, node := topic.current.Load(), (*topic.nodes.Load())[0]
+	node.mu.Lock() // the publisher stops before it comes to s
+	published := make(chan struct{})
+	go func() { publish(2); close(published) }()
+	waitFor(t, "the second value is stored", func() bool { return topic.current.Load() != first })
+	sent(1)
+	node.mu.Unlock()
+	<-published
+	sent(1)
+	if n := c.figures.conflated.Load(); n != 1 {
+		t.Errorf("%d conflated, want the first value", n)
+	}
+	publish(3)
+	sent(2)
+	if len(s.ahead) != 0 {
+		t.Errorf("%d values are remembered", len(s.ahead))
+	}
+}

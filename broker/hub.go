@@ -80,6 +80,9 @@ func (h *hub) fanOut(t *topic, f *frame, v verdict) (overflowed []*session) {
 			n.mu.RUnlock()
 		}
 	}
+	if t.class == catalog.State {
+		t.settled.Store(f)
+	}
 	if fan.conflated > 0 {
 		h.stats.conflated.Add(fan.conflated)
 	}

@@ -22,6 +22,7 @@ type topic struct {
 	// current is the latest frame of a state topic, the retained one of a final topic; nil for events and before the first message. Publishers store it
 	// before they mark anyone, so that whoever is marked finds it or a newer one.
 	current atomic.Pointer[frame]
+	settled atomic.Pointer[frame] // of a state topic: the frame that every session has been told of. Another one in current is still on its way round.
 }
 
 // filterNode is one distinct filter and who subscribed to it.

@@ -27,6 +27,7 @@ type session struct {
 	snapshot   dirtySet // final topics whose retained value has still to be sent, after what waits in finals
 	events     ring[delivery]
 	state      dirtySet
+	ahead      map[*topic]*frame // state that was sent before its publisher came to tell us of it
 	pacer      pacer
 	overflow   bool          // finals overflowed: the session is being ended
 	persistent bool          // outlives its connection
@@ -59,8 +60,8 @@ func (s *session) deliver(t *topic, f *frame, v verdict, qos byte, maxEvents int
 	case s.conn == nil:
 		return o
 	case t.class == catalog.State:
-		if !s.state.mark(t, false, f.at) {
-			o.conflated = true
+		if s.sentAhead(t, f) || !s.state.mark(t, false, f.at) {
+			o.conflated = true // f, or what was in line when f was sent in its place
 			s.conn.figures.conflated.Add(1)
 		}
 	case t.class == catalog.Event:
@@ -75,6 +76,24 @@ func (s *session) deliver(t *topic, f *frame, v verdict, qos byte, maxEvents int
 		s.conn.enqueue()
 	}
 	return o
+}
+
+// noteAhead remembers a value that was sent while its publisher is on the way round. It may have been here already; then the entry is forgotten with the
+// topic's next message.
+func (s *session) noteAhead(t *topic, f *frame) {
+	if s.ahead == nil {
+		s.ahead = map[*topic]*frame{}
+	}
+	s.ahead[t] = f
+}
+
+// sentAhead says whether f was sent already: a client would get the same value of QoS 0 twice.
+func (s *session) sentAhead(t *topic, f *frame) bool {
+	sent, ok := s.ahead[t]
+	if ok {
+		delete(s.ahead, t)
+	}
+	return sent == f
 }
 
 // markSnapshot puts the current values of topics in line for c. asRetained: with the RETAIN bit, as the answer to a new subscription.
@@ -111,6 +130,7 @@ func (s *session) attach(c *conn, window int) {
 	}
 	s.conn, s.hold, s.persistent = c, true, c.keep
 	s.state.reset()
+	s.ahead = nil
 	s.pacer.reset()
 	s.snapshot.reset()
 	s.events.reset()
@@ -126,6 +146,7 @@ func (s *session) detach(c *conn) bool {
 	}
 	s.conn = nil
 	s.state.reset()
+	s.ahead = nil
 	s.pacer.reset()
 	s.snapshot.reset()
 	s.events.reset()
@@ -219,6 +240,9 @@ func (s *session) collect(c *conn, dst []byte, limit int, n *tally) (out []byte,
 				continue
 			}
 			f := t.current.Load()
+			if t.settled.Load() != f {
+				s.noteAhead(t, f)
+			}
 			dst = s.emit(c, dst, delivery{f: f, t: t, retain: snapshot && !f.clear}, 0, false, n)
 		}
 		finals = end

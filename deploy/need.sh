@@ -23,6 +23,12 @@ if [ "${1:-build}" = test ]; then
     packages+=(postgresql)
     missing+=("PostgreSQL: one of the two stores of candles")
   fi
+  need javac default-jdk-headless "a Java client is tested against"
+  need mvn maven "the Java client is installed with it"
+  if [ ! -e /usr/include/MQTTAsync.h ]; then
+    packages+=(libpaho-mqtt-dev)
+    missing+=("libpaho-mqtt-dev: Eclipse Paho's C library, a client that is tested against")
+  fi
   for p in jq curl python3; do need $p $p "the client guide has programs with it"; done
   if ! python3 -c 'import ensurepip' 2>/dev/null; then
     packages+=(python3-venv)

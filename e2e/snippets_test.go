@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -221,7 +222,8 @@ type switchboard struct {
 	mu   sync.Mutex
 	to   string
 	open map[net.Conn]bool
-	sent int64 // bytes that came back since the last change
+	sent int64    // bytes that came back since the last change
+	ends [][]byte // of the connections that are over: the last that came back
 }
 
 func newSwitchboard(t *testing.T, to string) *switchboard {
@@ -261,13 +263,22 @@ func (s *switchboard) serve(c net.Conn) {
 	}
 	s.open[c], s.open[u] = true, true
 	s.mu.Unlock()
+	const small = 16 << 10 // of the kernel's buffers, so that a client that stands still is felt at the edge
+	_ = c.(*net.TCPConn).SetWriteBuffer(small)
+	_ = u.(*net.TCPConn).SetReadBuffer(small)
 	go func() { _, _ = io.Copy(u, c); c.Close(); u.Close() }()
 	buf := make([]byte, 32<<10)
+	var end []byte
 	for {
 		n, err := u.Read(buf)
 		if err != nil {
+			s.mu.Lock()
+			s.ends = append(s.ends, end)
+			s.mu.Unlock()
 			return
 		}
+		end = append(end, buf[:n]...)
+		end = slices.Clone(end[max(0, len(end)-128):])
 		s.mu.Lock()
 		if s.to == to {
 			s.sent += int64(n)
@@ -288,6 +299,13 @@ func (s *switchboard) connect(to string) {
 	}
 	clear(s.open)
 	s.to, s.sent = to, 0
+}
+
+// lastWords returns the ends of the connections that are over.
+func (s *switchboard) lastWords() [][]byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.ends)
 }
 
 // through says whether a client is connected since the change, and has got more than answers: a retained value.

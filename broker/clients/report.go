@@ -1,0 +1,107 @@
+// Subscribes to state/#, event/# and final/# with paho.golang (MQTT 5) or paho.mqtt.golang (3.1.1), connects again by itself, and reports as
+// e2e/report_test.go says.
+//
+//	report HOST:PORT VERSION CLIENT-ID resume|clean
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/eclipse/paho.golang/autopaho"
+	"github.com/eclipse/paho.golang/paho"
+	mqtt3 "github.com/eclipse/paho.mqtt.golang"
+)
+
+const (
+	keepAlive = 240 * time.Second
+	expiry    = 600 // s
+	pause     = 200 * time.Millisecond
+)
+
+var filters = []string{"state/#", "event/#", "final/#"}
+
+func main() {
+	addr, version, id, clean := os.Args[1], os.Args[2], os.Args[3], os.Args[4] == "clean"
+	if version == "5" {
+		five(addr, id, clean)
+	} else {
+		three(addr, id, clean)
+	}
+	select {}
+}
+
+func message(topic string, qos byte, retain, dup bool, payload []byte) {
+	number, _, _ := bytes.Cut(payload, []byte(" "))
+	fmt.Println("message", topic, qos, bit(retain), bit(dup), string(number))
+}
+
+func bit(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func five(addr, id string, clean bool) {
+	ctx := context.Background()
+	_, err := autopaho.NewConnection(ctx, autopaho.ClientConfig{
+		ServerUrls: []*url.URL{{Scheme: "mqtt", Host: addr}}, KeepAlive: uint16(keepAlive.Seconds()), CleanStartOnInitialConnection: clean, SessionExpiryInterval: expiry,
+		ReconnectBackoff: autopaho.NewConstantBackoff(pause),
+		OnConnectionUp: func(cm *autopaho.ConnectionManager, connack *paho.Connack) {
+			fmt.Println("connected", bit(connack.SessionPresent))
+			if connack.SessionPresent {
+				return
+			}
+			s := &paho.Subscribe{}
+			for _, f := range filters {
+				s.Subscriptions = append(s.Subscriptions, paho.SubscribeOptions{Topic: f, QoS: 1})
+			}
+			if _, err := cm.Subscribe(ctx, s); err != nil {
+				log.Print("subscribe: ", err)
+				return
+			}
+			fmt.Println("subscribed")
+		},
+		OnConnectError: func(err error) { log.Print(err) },
+		ClientConfig: paho.ClientConfig{
+			ClientID:           id,
+			OnServerDisconnect: func(d *paho.Disconnect) { fmt.Println("disconnected", d.ReasonCode) },
+			OnPublishReceived: []func(paho.PublishReceived) (bool, error){func(p paho.PublishReceived) (bool, error) {
+				message(p.Packet.Topic, p.Packet.QoS, p.Packet.Retain, p.Packet.Duplicate(), p.Packet.Payload)
+				return true, nil
+			}},
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+// three subscribes at each connection, as this library's documentation has it: it does not tell whether there was a session.
+func three(addr, id string, clean bool) {
+	o := mqtt3.NewClientOptions().AddBroker("tcp://" + addr).SetProtocolVersion(4).SetClientID(id).SetCleanSession(clean).SetKeepAlive(keepAlive).
+		SetConnectRetry(true).SetConnectRetryInterval(pause).SetMaxReconnectInterval(pause)
+	o.SetOnConnectHandler(func(c mqtt3.Client) {
+		fmt.Println("connected -")
+		wanted := map[string]byte{}
+		for _, f := range filters {
+			wanted[f] = 1
+		}
+		t := c.SubscribeMultiple(wanted, nil)
+		if t.Wait(); t.Error() != nil {
+			log.Print("subscribe: ", t.Error())
+			return
+		}
+		fmt.Println("subscribed")
+	})
+	o.SetDefaultPublishHandler(func(_ mqtt3.Client, m mqtt3.Message) {
+		message(m.Topic(), m.Qos(), m.Retained(), m.Duplicate(), m.Payload())
+	})
+	mqtt3.NewClient(o).Connect()
+}
