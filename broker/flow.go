@@ -2,6 +2,7 @@ package broker
 
 import (
 	"encoding/binary"
+	"sync"
 
 	"github.com/tickcast/tickcast/broker/wire"
 )
@@ -14,7 +15,8 @@ type flow struct {
 	held    [][]byte // messages of QoS 1 and 2 beyond the window, in order
 	bytes   int      // in held
 	aliases map[string]uint16
-	most    int // Topic Alias Maximum of the client
+	most    int                  // Topic Alias Maximum of the client
+	unsent  func(id uint16) bool // says, once, that a message was not sent on any connection yet
 }
 
 // maxGeneralBytes is maxControlBytes where mochi writes messages as well.
@@ -53,10 +55,15 @@ func (w *flow) add(dst, p []byte, v5 bool) []byte {
 		}
 		w.open[f.id] = struct{}{}
 	}
-	if !v5 || w.most == 0 {
-		return append(dst, p...)
+	const dup = 0x08
+	first := p[0]
+	if f.qos > 0 && w.unsent(f.id) {
+		first &^= dup // mochi sets it on all that waited for a client [MQTT-3.3.1-1]
 	}
-	return w.withAlias(dst, p[0], f)
+	if !v5 || w.most == 0 {
+		return append(append(dst, first), p[1:]...)
+	}
+	return w.withAlias(dst, first, f)
 }
 
 // acked makes room for what is held back.
@@ -104,6 +111,30 @@ func appendPublish(dst []byte, first byte, topic, rest []byte) []byte {
 	dst = appendHeader(dst, first, 2+len(topic)+len(rest))
 	dst = append(binary.BigEndian.AppendUint16(dst, uint16(len(topic))), topic...)
 	return append(dst, rest...)
+}
+
+// unsent are the packet identifiers of a session's messages that were never written to a connection. It outlives connections.
+type unsent struct {
+	mu  sync.Mutex
+	ids map[uint16]struct{}
+}
+
+func (u *unsent) add(id uint16) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.ids == nil {
+		u.ids = map[uint16]struct{}{}
+	}
+	u.ids[id] = struct{}{}
+}
+
+// take says whether a message is one of them, and that it is none any more.
+func (u *unsent) take(id uint16) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	_, ok := u.ids[id]
+	delete(u.ids, id)
+	return ok
 }
 
 // endsDelivery says whether a client's packet gives back a place of its Receive Maximum [4.9].

@@ -129,4 +129,11 @@ func (g *general) number(cl *mqtt.Client, pk packets.Packet) {
 	}
 	pk.Created = int64(s.order.Add(1))
 	cl.State.Inflight.Set(pk)
+	s.unsent.add(pk.PacketID)
+}
+
+// unsent says whether a message of the realm is sent for the first time.
+func (c *conn) unsent(id uint16) bool {
+	s := c.session.Load()
+	return s != nil && s.unsent.take(id)
 }

@@ -245,6 +245,54 @@ func TestGeneralRealmResumesInOrder(t *testing.T) {
 	}
 }
 
+// What waited for its client is sent with DUP only if it was sent before; what the client's Receive Maximum holds back was not.
+func TestGeneralRealmMarksWhatIsSentAgain(t *testing.T) {
+	t.Parallel()
+	for _, v := range []byte{4, 5} {
+		b := startGeneral(t, nil)
+		d := dialing{id: "out", v: v, resume: true}
+		if v == 5 {
+			d.expiry, d.receiveMaximum = 600, 2
+		}
+		out := dial(t, b.Addrs().TCP, d)
+		out.subscribe(filter("chat", 2))
+		in := dial(t, b.Addrs().TCP, dialing{id: "in"})
+		in.say("chat", "0", 1, false)
+		out.until(packets.Publish)
+		_ = out.Close()
+		waitFor(t, "the connection to end", func() bool { return b.Stats().Connections == 1 })
+		const n = 5
+		for i := 1; i < n; i++ {
+			in.say("chat", fmt.Sprint(i), byte(1+i%2), false)
+		}
+		seen := 1
+		for _, reads := range []int{2, 2, n} { // unacknowledged, but for the last time
+			out = dial(t, b.Addrs().TCP, d)
+			if v == 4 && reads < n {
+				reads = n // there is no Receive Maximum
+			}
+			for i := range reads {
+				m := out.until(packets.Publish)
+				if string(m.Payload) != fmt.Sprint(i) || m.FixedHeader.Dup != (i < seen) {
+					t.Errorf("MQTT %d: message %d is %s, DUP %v", v, i, m.Payload, m.FixedHeader.Dup)
+				}
+				if reads == n && v == 5 {
+					id := []byte{byte(m.PacketID >> 8), byte(m.PacketID)}
+					if m.FixedHeader.Qos == 1 {
+						out.puback(m.PacketID)
+					} else {
+						out.write(append([]byte{0x50, 2}, id...))
+						out.write(append([]byte{0x70, 2}, id...))
+					}
+				}
+			}
+			seen = max(seen, reads)
+			_ = out.Close()
+			waitFor(t, "the connection to end", func() bool { return b.Stats().Connections == 1 })
+		}
+	}
+}
+
 func TestGeneralRealmRetainsAndSendsIdentifiers(t *testing.T) {
 	t.Parallel()
 	b := startGeneral(t, nil)
@@ -396,7 +444,7 @@ func TestFlowHoldsBackAndNamesTopicsOnce(t *testing.T) {
 		}
 		return b.Bytes()
 	}
-	w := flow{window: 1, most: 1}
+	w := flow{window: 1, most: 1, unsent: func(uint16) bool { return false }}
 	var out []byte
 	for i := range uint16(3) {
 		out = w.add(out, encode("topic", fmt.Sprint(i), 1, i+1), true)

@@ -53,7 +53,7 @@ func (h *hook) OnConnect(cl *mqtt.Client, pk packets.Packet) error {
 	c.keep = !expires(cl)
 	c.requests = newRequests(&h.b.cfg)
 	if h.b.general != nil {
-		c.flow = &flow{window: int(props.ReceiveMaximum), most: int(props.TopicAliasMaximum)}
+		c.flow = &flow{window: int(props.ReceiveMaximum), most: int(props.TopicAliasMaximum), unsent: c.unsent}
 	}
 	// mochi's own windowing deadlocks and its topic aliases go out of step: with these at zero neither is ever used.
 	props.ReceiveMaximum, props.TopicAliasMaximum = 0, 0

@@ -32,6 +32,7 @@ type session struct {
 	overflow   bool          // finals overflowed: the session is being ended
 	persistent bool          // outlives its connection
 	order      atomic.Uint32 // of the general-purpose realm's messages
+	unsent     unsent        // of these
 	hold       bool          // a SUBSCRIBE is being processed: nothing is sent before its SUBACK
 }
 
