@@ -10,7 +10,7 @@ import (
 
 	"github.com/tickcast/tickcast/book"
 	"github.com/tickcast/tickcast/ingest"
-	"github.com/tickcast/tickcast/ingest/feed"
+	"github.com/tickcast/tickcast/ingest/core"
 	"github.com/tickcast/tickcast/market"
 	"github.com/tickcast/tickcast/simexchange"
 )
@@ -206,7 +206,7 @@ func TestABookIsFollowedFromItsSnapshot(t *testing.T) {
 		t.Error("a contract without books has a log of books")
 	}
 	for _, f := range in.Feeds() {
-		if f.Input == feed.Books && (f.Books.Diffs == 0 || f.Books.Gaps != 0 || f.Books.Late != 0) {
+		if f.Input == core.Books && (f.Books.Diffs == 0 || f.Books.Gaps != 0 || f.Books.Late != 0) {
 			t.Errorf("%+v", f)
 		}
 	}

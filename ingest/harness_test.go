@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/tickcast/tickcast/ingest"
-	"github.com/tickcast/tickcast/ingest/feed"
+	"github.com/tickcast/tickcast/ingest/core"
 	"github.com/tickcast/tickcast/market"
 	"github.com/tickcast/tickcast/simexchange"
 )
@@ -40,7 +40,7 @@ func (l *memLog) change() {
 func bookLog(contract string) string { return contract + "/books" }
 
 func logName(of ingest.Input, contract string) string {
-	if of == feed.Books {
+	if of == core.Books {
 		return bookLog(contract)
 	}
 	return contract

@@ -15,16 +15,17 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tickcast/tickcast/ingest/binance"
+	"github.com/tickcast/tickcast/ingest/core"
 	"github.com/tickcast/tickcast/ingest/depth"
 	"github.com/tickcast/tickcast/ingest/feed"
 	"github.com/tickcast/tickcast/market"
 )
 
 // Quarantined is a piece of outside data that cannot be true.
-type Quarantined = feed.Quarantined
+type Quarantined = core.Quarantined
 
 // Input says which of a contract's logs is meant.
-type Input = feed.Input
+type Input = core.Input
 
 // Tail holds the newest records of one of a contract's logs.
 type Tail struct {
@@ -87,7 +88,7 @@ func New(cfg Config, contracts []market.Contract, log Log, status StatusWriter, 
 			in.add(input, c)
 		}
 	}
-	if in.source, err = binance.New(cfg.Binance, in.symbols(feed.Trades), in.symbols(feed.Books), in.router, logger); err != nil {
+	if in.source, err = binance.New(cfg.Binance, in.symbols(core.Trades), in.symbols(core.Books), in.router, logger); err != nil {
 		return nil, err
 	}
 	return in, nil
@@ -96,9 +97,9 @@ func New(cfg Config, contracts []market.Contract, log Log, status StatusWriter, 
 // inputsOf are the logs that a contract has: the catalogue decides about order books.
 func inputsOf(c *market.Contract) []Input {
 	if len(c.Books) > 0 {
-		return []Input{feed.Trades, feed.Books}
+		return []Input{core.Trades, core.Books}
 	}
-	return []Input{feed.Trades}
+	return []Input{core.Trades}
 }
 
 func choose(cfg *Config, contracts []market.Contract) ([]market.Contract, error) {

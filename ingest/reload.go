@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/tickcast/tickcast/ingest/feed"
+	"github.com/tickcast/tickcast/ingest/core"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -87,7 +87,7 @@ func (in *Ingest) reload(ctx context.Context, g *errgroup.Group, contracts []mar
 	for _, w := range fresh {
 		g.Go(func() error { return w.run(ctx, in.source) })
 	}
-	for _, input := range []Input{feed.Trades, feed.Books} {
+	for _, input := range []Input{core.Trades, core.Books} {
 		in.source.Want(input, in.symbols(input))
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/tickcast/tickcast/ingest/binance"
-	"github.com/tickcast/tickcast/ingest/feed"
+	"github.com/tickcast/tickcast/ingest/core"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -33,7 +33,7 @@ type router struct {
 
 // route is what an event is for.
 type route struct {
-	input  feed.Input
+	input  core.Input
 	symbol string
 }
 
@@ -115,7 +115,7 @@ func (r *router) nobodys(e binance.Event) {
 	}
 	reason, detail := e.Reason, e.Detail
 	if e.Kind != binance.EventMalformed {
-		reason, detail = feed.ReasonSymbol, fmt.Sprintf("nobody asked for symbol %.20q", e.Symbol)
+		reason, detail = core.ReasonSymbol, fmt.Sprintf("nobody asked for symbol %.20q", e.Symbol)
 	}
 	r.sampler.keep(r.log, r.logger, Quarantined{Source: r.cfg.Venue, Channel: e.Channel, Conn: e.Conn, Reason: reason, Detail: detail, ReceivedMs: e.ReceivedMs, Raw: e.Raw()})
 }

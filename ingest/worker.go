@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tickcast/tickcast/ingest/binance"
+	"github.com/tickcast/tickcast/ingest/core"
 	"github.com/tickcast/tickcast/ingest/depth"
 	"github.com/tickcast/tickcast/ingest/feed"
 	"github.com/tickcast/tickcast/market"
@@ -16,10 +17,10 @@ import (
 // worker is the loop around one log of one contract: from the connections' queue to the log, one event at a time.
 type worker struct {
 	cfg      *Config
-	input    feed.Input
+	input    core.Input
 	id       string          // the contract's
 	wants    market.Contract // as the catalogue has it; for the goroutine that reloads
-	core     core
+	core     machine
 	contract market.Contract // as the core has it
 	log      Log
 	status   StatusWriter
@@ -46,13 +47,13 @@ type change struct {
 	delisted bool
 }
 
-func newWorker(cfg *Config, input feed.Input, c market.Contract, log Log, status StatusWriter, askTime chan<- struct{}, logger *slog.Logger) *worker {
+func newWorker(cfg *Config, input core.Input, c market.Contract, log Log, status StatusWriter, askTime chan<- struct{}, logger *slog.Logger) *worker {
 	w := &worker{
 		cfg: cfg, input: input, id: c.ID, wants: c, contract: c, log: log, status: status, logger: logger.With("contract", c.ID, "log", input.String()),
 		events: make(chan binance.Event, cfg.Queue), answers: make(chan func(int64), 4), times: make(chan sourceTime, 1), changes: make(chan change, 1),
 		askTime: askTime, stopped: make(chan struct{}), began: time.Now(), last: Feed{Contract: c.ID, Input: input},
 	}
-	if input == feed.Books {
+	if input == core.Books {
 		w.core = books{depth.New(cfg.bookCore(), c, cfg.Simulated)}
 	} else {
 		w.core = trades{feed.New(cfg.Feed.core(), c, cfg.Simulated)}

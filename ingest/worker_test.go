@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tickcast/tickcast/ingest/binance"
+	"github.com/tickcast/tickcast/ingest/core"
 	"github.com/tickcast/tickcast/ingest/feed"
 	"github.com/tickcast/tickcast/market"
 )
@@ -33,7 +34,7 @@ func TestAFetchThatTakesTooLongIsAnswered(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg.Binance.RestTimeout = 2 * time.Millisecond // the whole fetch's share; the client's own limit stays at ten seconds
-	w := newWorker(&cfg, feed.Trades, market.Contract{ID: "BTCUSDT", Symbol: "BTCUSDT"}, nil, nil, nil, slog.New(slog.DiscardHandler))
+	w := newWorker(&cfg, core.Trades, market.Contract{ID: "BTCUSDT", Symbol: "BTCUSDT"}, nil, nil, nil, slog.New(slog.DiscardHandler))
 	for i := range 20 {
 		var a feed.Answer
 		w.fetch(t.Context(), func(ctx context.Context) func(int64) {
@@ -78,11 +79,11 @@ func TestAnOrderlyStopIsNoOutage(t *testing.T) {
 		cfg := DefaultConfig()
 		logger := slog.New(slog.DiscardHandler)
 		r := newRouter(&cfg, emptyLog{}, &said, logger)
-		w := newWorker(&cfg, feed.Trades, market.Contract{ID: "BTCUSDT", Symbol: "BTCUSDT"}, emptyLog{}, &said, nil, logger)
+		w := newWorker(&cfg, core.Trades, market.Contract{ID: "BTCUSDT", Symbol: "BTCUSDT"}, emptyLog{}, &said, nil, logger)
 		r.add(w, "BTCUSDT")
 		ctx, stop := context.WithCancel(t.Context())
 		for _, k := range []binance.EventKind{binance.EventUp, binance.EventDown} {
-			r.Announce(binance.Event{Kind: k, Input: feed.Trades, Symbol: "BTCUSDT", Conn: 1, Detail: "stopped"})
+			r.Announce(binance.Event{Kind: k, Input: core.Trades, Symbol: "BTCUSDT", Conn: 1, Detail: "stopped"})
 		}
 		stop()
 		if err := w.run(ctx, nil); err != nil {

@@ -6,6 +6,7 @@ import (
 
 	binance "github.com/adshao/go-binance/v2"
 
+	"github.com/tickcast/tickcast/ingest/core"
 	"github.com/tickcast/tickcast/ingest/depth"
 	"github.com/tickcast/tickcast/ingest/feed"
 )
@@ -23,7 +24,7 @@ const (
 func (l *link) trade(symbol string, env *envelope, raw []byte, now int64) (ok, known bool) {
 	var e binance.WsAggTradeEvent
 	if err := json.Unmarshal(env.Data, &e); err != nil {
-		return l.malformed(symbol, env.Stream, feed.ReasonBadJSON, err.Error(), raw, now), true
+		return l.malformed(symbol, env.Stream, core.ReasonBadJSON, err.Error(), raw, now), true
 	}
 	if e.Event != "aggTrade" {
 		env.Event = e.Event
@@ -48,7 +49,7 @@ type depthFrame struct {
 func (l *link) diff(symbol string, env *envelope, raw []byte, now int64) (ok, known bool) {
 	var e depthFrame
 	if err := json.Unmarshal(env.Data, &e); err != nil {
-		return l.malformed(symbol, env.Stream, feed.ReasonBadJSON, err.Error(), raw, now), true
+		return l.malformed(symbol, env.Stream, core.ReasonBadJSON, err.Error(), raw, now), true
 	}
 	if e.Event != "depthUpdate" {
 		env.Event = e.Event
@@ -61,7 +62,7 @@ func (l *link) diff(symbol string, env *envelope, raw []byte, now int64) (ok, kn
 func (l *link) kline(symbol string, env *envelope, raw []byte, now int64) (ok, known bool) {
 	var e binance.WsKlineEvent
 	if err := json.Unmarshal(env.Data, &e); err != nil {
-		return l.malformed(symbol, env.Stream, feed.ReasonBadJSON, err.Error(), raw, now), true
+		return l.malformed(symbol, env.Stream, core.ReasonBadJSON, err.Error(), raw, now), true
 	}
 	if e.Event != "kline" {
 		env.Event = e.Event
@@ -70,9 +71,9 @@ func (l *link) kline(symbol string, env *envelope, raw []byte, now int64) (ok, k
 	k := &e.Kline
 	switch {
 	case e.Symbol != symbol || k.Symbol != symbol:
-		return l.malformed(symbol, env.Stream, feed.ReasonSymbol, fmt.Sprintf("symbols %.20q and %.20q", e.Symbol, k.Symbol), raw, now), true
+		return l.malformed(symbol, env.Stream, core.ReasonSymbol, fmt.Sprintf("symbols %.20q and %.20q", e.Symbol, k.Symbol), raw, now), true
 	case k.Interval != "1s" || k.StartTime <= 0 || k.StartTime%1000 != 0 || k.EndTime != k.StartTime+999 || k.TradeNum < 0 || k.TradeNum > 0 && k.LastTradeID < 0:
-		return l.malformed(symbol, env.Stream, feed.ReasonBadKline, fmt.Sprintf("%.10q from %d to %d, %d trades, last %d", k.Interval, k.StartTime, k.EndTime, k.TradeNum, k.LastTradeID), raw, now), true
+		return l.malformed(symbol, env.Stream, core.ReasonBadKline, fmt.Sprintf("%.10q from %d to %d, %d trades, last %d", k.Interval, k.StartTime, k.EndTime, k.TradeNum, k.LastTradeID), raw, now), true
 	}
 	return l.group.sink.Deliver(Event{Kind: EventWitness, Input: l.group.input, Symbol: symbol, Conn: l.id, ReceivedMs: now, Witness: feed.Witness{
 		OpenMs: k.StartTime, CloseMs: k.EndTime, EventMs: e.Time, Trades: k.TradeNum, LastID: k.LastTradeID, Closed: k.IsFinal}, Trade: feed.RawTrade{Raw: raw}}), true

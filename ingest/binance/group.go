@@ -9,13 +9,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/tickcast/tickcast/ingest/feed"
+	"github.com/tickcast/tickcast/ingest/core"
 )
 
 // group keeps one connection for one stream of some symbols: it dials, watches, and replaces.
 type group struct {
 	src     *Source
-	input   feed.Input
+	input   core.Input
 	stream  string
 	sink    Sink
 	replace chan string
@@ -26,9 +26,9 @@ type group struct {
 	symbols []string
 }
 
-func newGroup(src *Source, input feed.Input, symbols []string, sink Sink) *group {
+func newGroup(src *Source, input core.Input, symbols []string, sink Sink) *group {
 	stream := tradeStream
-	if input == feed.Books {
+	if input == core.Books {
 		stream = depthStream
 	}
 	return &group{src: src, input: input, stream: stream, symbols: symbols, sink: sink, replace: make(chan string, 1), changed: make(chan struct{}, 1)}

@@ -16,6 +16,7 @@ import (
 	binance "github.com/adshao/go-binance/v2"
 	"github.com/gorilla/websocket"
 
+	"github.com/tickcast/tickcast/ingest/core"
 	"github.com/tickcast/tickcast/ingest/feed"
 )
 
@@ -148,24 +149,24 @@ func (l *link) take(kind int, raw []byte, now int64) (ok bool) {
 		if p := recover(); p != nil {
 			l.group.src.stats.Panics.Add(1)
 			l.group.src.log.Error("a frame caused a panic", "venue", "binance", "conn", l.id, "panic", p, "stack", string(debug.Stack()))
-			ok = l.malformed("", "", feed.ReasonPanic, fmt.Sprint(p), raw, now)
+			ok = l.malformed("", "", core.ReasonPanic, fmt.Sprint(p), raw, now)
 		}
 	}()
 	switch {
 	case len(raw) > l.group.src.cfg.MaxFrame:
-		return l.malformed("", "", feed.ReasonTooBig, fmt.Sprintf("more than %d bytes", l.group.src.cfg.MaxFrame), raw, now)
+		return l.malformed("", "", core.ReasonTooBig, fmt.Sprintf("more than %d bytes", l.group.src.cfg.MaxFrame), raw, now)
 	case kind != websocket.TextMessage:
-		return l.malformed("", "", feed.ReasonNonText, "binary frame", raw, now)
+		return l.malformed("", "", core.ReasonNonText, "binary frame", raw, now)
 	}
 	var env envelope
 	if err := json.Unmarshal(raw, &env); err != nil {
-		return l.malformed("", "", feed.ReasonBadJSON, err.Error(), raw, now)
+		return l.malformed("", "", core.ReasonBadJSON, err.Error(), raw, now)
 	}
 	name, tag, _ := strings.Cut(env.Stream, "@")
 	symbol := strings.ToUpper(name)
 	var known bool
 	switch stream := "@" + tag; {
-	case stream == l.group.stream && l.group.input == feed.Trades:
+	case stream == l.group.stream && l.group.input == core.Trades:
 		ok, known = l.trade(symbol, &env, raw, now)
 	case stream == l.group.stream:
 		ok, known = l.diff(symbol, &env, raw, now)
@@ -190,7 +191,7 @@ func (l *link) take(kind int, raw []byte, now int64) (ok bool) {
 	case env.Stream == "" && len(env.ID) > 0:
 		return true // an answer to a command; we send none
 	}
-	return l.malformed(symbol, env.Stream, feed.ReasonUnknownEvent, fmt.Sprintf("event %.40q", env.Event), raw, now)
+	return l.malformed(symbol, env.Stream, core.ReasonUnknownEvent, fmt.Sprintf("event %.40q", env.Event), raw, now)
 }
 
 func (l *link) malformed(symbol, stream, reason, detail string, raw []byte, now int64) bool {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/tickcast/tickcast/ingest/core"
 	"github.com/tickcast/tickcast/ingest/depth"
 	"github.com/tickcast/tickcast/ingest/feed"
 )
@@ -53,24 +54,24 @@ func TestFramesBecomeEvents(t *testing.T) {
 		{name: "shutdown of a raw stream", frame: `{"e":"serverShutdown","E":1770123456789}`, shutdown: true, none: true},
 		{name: "shutdown in a stream's place", frame: wrap("btcusdt@aggTrade", `{"e":"serverShutdown","E":1770123456789}`), shutdown: true, none: true},
 		{name: "answer to a command", frame: `{"result":null,"id":1}`, none: true},
-		{name: "truncated", frame: wrap("btcusdt@aggTrade", agg)[:90], kind: EventMalformed, reason: feed.ReasonBadJSON},
-		{name: "number for text", frame: wrap("btcusdt@aggTrade", strings.Replace(agg, `"7139.89000000"`, `7139.89`, 1)), kind: EventMalformed, reason: feed.ReasonBadJSON},
-		{name: "no event", frame: wrap("btcusdt@aggTrade", `{}`), kind: EventMalformed, reason: feed.ReasonUnknownEvent},
-		{name: "null", frame: `null`, kind: EventMalformed, reason: feed.ReasonUnknownEvent},
-		{name: "data is null", frame: wrap("btcusdt@kline_1s", `null`), kind: EventMalformed, reason: feed.ReasonUnknownEvent},
+		{name: "truncated", frame: wrap("btcusdt@aggTrade", agg)[:90], kind: EventMalformed, reason: core.ReasonBadJSON},
+		{name: "number for text", frame: wrap("btcusdt@aggTrade", strings.Replace(agg, `"7139.89000000"`, `7139.89`, 1)), kind: EventMalformed, reason: core.ReasonBadJSON},
+		{name: "no event", frame: wrap("btcusdt@aggTrade", `{}`), kind: EventMalformed, reason: core.ReasonUnknownEvent},
+		{name: "null", frame: `null`, kind: EventMalformed, reason: core.ReasonUnknownEvent},
+		{name: "data is null", frame: wrap("btcusdt@kline_1s", `null`), kind: EventMalformed, reason: core.ReasonUnknownEvent},
 		{name: "diff", books: true, frame: wrap("btcusdt@depth@100ms", diff), kind: EventDiff},
 		{name: "kline beside diffs", books: true, frame: wrap("btcusdt@kline_1s", kline), kind: EventWitness},
-		{name: "diff with numbers for text", books: true, frame: wrap("btcusdt@depth@100ms", strings.Replace(diff, `"1.54698000"`, `1.54698`, 1)), kind: EventMalformed, reason: feed.ReasonBadJSON},
-		{name: "diff with an id that is no integer", books: true, frame: wrap("btcusdt@depth@100ms", strings.Replace(diff, `50093239202`, `5009323920.2`, 1)), kind: EventMalformed, reason: feed.ReasonBadJSON},
+		{name: "diff with numbers for text", books: true, frame: wrap("btcusdt@depth@100ms", strings.Replace(diff, `"1.54698000"`, `1.54698`, 1)), kind: EventMalformed, reason: core.ReasonBadJSON},
+		{name: "diff with an id that is no integer", books: true, frame: wrap("btcusdt@depth@100ms", strings.Replace(diff, `50093239202`, `5009323920.2`, 1)), kind: EventMalformed, reason: core.ReasonBadJSON},
 		{name: "shutdown in a diff's place", books: true, frame: wrap("btcusdt@depth@100ms", `{"e":"serverShutdown","E":1770123456789}`), shutdown: true, none: true},
-		{name: "trade on a connection of order books", books: true, frame: wrap("btcusdt@aggTrade", agg), kind: EventMalformed, reason: feed.ReasonUnknownEvent},
-		{name: "diff on a connection of trades", frame: wrap("btcusdt@depth@100ms", diff), kind: EventMalformed, reason: feed.ReasonUnknownEvent},
-		{name: "another stream", frame: wrap("btcusdt@depth", `{"e":"depthUpdate"}`), kind: EventMalformed, reason: feed.ReasonUnknownEvent},
-		{name: "kline of another symbol", frame: wrap("btcusdt@kline_1s", strings.ReplaceAll(kline, "BTCUSDT", "ETHUSDT")), kind: EventMalformed, reason: feed.ReasonSymbol},
-		{name: "kline of a minute", frame: wrap("btcusdt@kline_1s", strings.Replace(kline, `"1s"`, `"1m"`, 1)), kind: EventMalformed, reason: feed.ReasonBadKline},
-		{name: "binary", frame: wrap("btcusdt@aggTrade", agg), binary: true, kind: EventMalformed, reason: feed.ReasonNonText},
-		{name: "too big", frame: wrap("btcusdt@aggTrade", agg[:len(agg)-1]+`,"pad":"`+strings.Repeat("x", 4096)+`"}`), kind: EventMalformed, reason: feed.ReasonTooBig},
-		{name: "a panic", frame: wrap("btcusdt@aggTrade", strings.Replace(agg, "7139.89000000", "panic", 1)), kind: EventMalformed, reason: feed.ReasonPanic},
+		{name: "trade on a connection of order books", books: true, frame: wrap("btcusdt@aggTrade", agg), kind: EventMalformed, reason: core.ReasonUnknownEvent},
+		{name: "diff on a connection of trades", frame: wrap("btcusdt@depth@100ms", diff), kind: EventMalformed, reason: core.ReasonUnknownEvent},
+		{name: "another stream", frame: wrap("btcusdt@depth", `{"e":"depthUpdate"}`), kind: EventMalformed, reason: core.ReasonUnknownEvent},
+		{name: "kline of another symbol", frame: wrap("btcusdt@kline_1s", strings.ReplaceAll(kline, "BTCUSDT", "ETHUSDT")), kind: EventMalformed, reason: core.ReasonSymbol},
+		{name: "kline of a minute", frame: wrap("btcusdt@kline_1s", strings.Replace(kline, `"1s"`, `"1m"`, 1)), kind: EventMalformed, reason: core.ReasonBadKline},
+		{name: "binary", frame: wrap("btcusdt@aggTrade", agg), binary: true, kind: EventMalformed, reason: core.ReasonNonText},
+		{name: "too big", frame: wrap("btcusdt@aggTrade", agg[:len(agg)-1]+`,"pad":"`+strings.Repeat("x", 4096)+`"}`), kind: EventMalformed, reason: core.ReasonTooBig},
+		{name: "a panic", frame: wrap("btcusdt@aggTrade", strings.Replace(agg, "7139.89000000", "panic", 1)), kind: EventMalformed, reason: core.ReasonPanic},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -81,9 +82,9 @@ func TestFramesBecomeEvents(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			group, input := src.groups[0], feed.Trades
+			group, input := src.groups[0], core.Trades
 			if c.books {
-				group, input = src.groups[1], feed.Books
+				group, input = src.groups[1], core.Books
 			}
 			l := &link{id: 7, group: group, shutdown: make(chan struct{}, 1)}
 			kind := websocket.TextMessage

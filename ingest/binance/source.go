@@ -21,6 +21,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/tickcast/tickcast/ingest/core"
 	"github.com/tickcast/tickcast/ingest/depth"
 	"github.com/tickcast/tickcast/ingest/feed"
 )
@@ -124,7 +125,7 @@ const (
 // Event is something that a connection reports about one symbol.
 type Event struct {
 	Kind       EventKind
-	Input      feed.Input // what the connection is for
+	Input      core.Input // what the connection is for
 	Symbol     string     // of the stream, upper case; the trade has its own
 	Conn       int64
 	ReceivedMs int64
@@ -185,9 +186,9 @@ func New(cfg Config, trades, books []string, sink Sink, log *slog.Logger) (*Sour
 	burst := max(1, cfg.DialBudget/5)
 	s.dials = rate.NewLimiter(rate.Limit(float64(cfg.DialBudget-burst)/300), burst)
 	// A burst of depth must not delay trades: each has connections of its own.
-	for kind, symbols := range [...][]string{feed.Trades: trades, feed.Books: books} {
+	for kind, symbols := range [...][]string{core.Trades: trades, core.Books: books} {
 		for part := range slices.Chunk(symbols, cfg.SymbolsPerConnection) {
-			s.groups = append(s.groups, newGroup(s, feed.Input(kind), slices.Clone(part), sink))
+			s.groups = append(s.groups, newGroup(s, core.Input(kind), slices.Clone(part), sink))
 		}
 	}
 	return s, nil
@@ -232,7 +233,7 @@ func (s *Source) Run(ctx context.Context) error {
 // Replace asks for a new connection for the symbol's trades; the old one is kept until the new one delivers.
 func (s *Source) Replace(symbol, reason string) {
 	for _, g := range s.all() {
-		if g.input == feed.Trades && slices.Contains(g.wanted(), symbol) {
+		if g.input == core.Trades && slices.Contains(g.wanted(), symbol) {
 			select {
 			case g.replace <- reason:
 			default: // one is asked for already
@@ -253,7 +254,7 @@ func (s *Source) Connected() (up, groups int) {
 }
 
 // Want sets the symbols of an input while Run runs. Connections whose symbols change are replaced, so that nothing is lost for those that stay.
-func (s *Source) Want(input feed.Input, symbols []string) {
+func (s *Source) Want(input core.Input, symbols []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fresh := slices.Clone(symbols)

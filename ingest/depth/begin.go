@@ -1,52 +1,33 @@
 package depth
 
 import (
-	"fmt"
-
-	"github.com/tickcast/tickcast/ingest/feed"
+	"github.com/tickcast/tickcast/ingest/core"
 	"github.com/tickcast/tickcast/market"
 )
 
-// tailState is what the end of a log says.
+// tailState is what the end of a log of books says.
 type tailState struct {
-	writer     int64
-	epoch, seq int64
-	clockMs    int64
+	core.Tail
 	last       market.Record // last command
 	hasLast    bool
 	lastMs     int64
-	price, qty int           // scales of the last command that has levels; -1: none
-	contract   market.Record // last contract record
-	hasSpec    bool
-	any        bool
-	newest     market.Record
+	price, qty int // scales of the last command that has levels; -1: none
 }
 
-// readTail follows the rules of every reader: records of an older writer after a newer one's open do not count, nor does a seq that is not above the last.
 func readTail(records []market.Record) tailState {
 	t := tailState{price: -1, qty: -1}
-	for _, r := range records {
-		if r.Kind == market.KindOpen {
-			t.writer = max(t.writer, r.Writer)
+	for i := range records {
+		r := &records[i]
+		counts, anew := t.Read(r)
+		if anew {
+			t = tailState{Tail: t.Tail, price: -1, qty: -1}
 		}
-		if r.Writer < t.writer || r.Epoch < t.epoch || r.Epoch == t.epoch && r.Seq <= t.seq {
+		if !counts || r.Kind != market.KindSnapshot && r.Kind != market.KindDiff {
 			continue
 		}
-		if r.Epoch != t.epoch {
-			t = tailState{writer: t.writer, price: -1, qty: -1}
-		}
-		t.any, t.newest = true, r
-		t.writer, t.epoch, t.seq = r.Writer, r.Epoch, r.Seq
-		switch r.Kind {
-		case market.KindSnapshot, market.KindDiff:
-			t.last, t.hasLast, t.lastMs = r, true, max(t.lastMs, r.EventMs)
-			if r.PriceScale >= 0 && r.QtyScale >= 0 {
-				t.price, t.qty = r.PriceScale, r.QtyScale
-			}
-		case market.KindClock:
-			t.clockMs = max(t.clockMs, r.EventMs)
-		case market.KindContract:
-			t.contract, t.hasSpec = r, true
+		t.last, t.hasLast, t.lastMs = *r, true, max(t.lastMs, r.EventMs)
+		if r.PriceScale >= 0 && r.QtyScale >= 0 {
+			t.price, t.qty = r.PriceScale, r.QtyScale
 		}
 	}
 	return t
@@ -56,16 +37,15 @@ func readTail(records []market.Record) tailState {
 // none. The log goes on in its epoch where it can be continued; in any case a snapshot comes first.
 func (f *Feed) Start(nowMs, writer int64, tail []market.Record) {
 	t := readTail(tail)
-	f.writer = writer
+	f.log.Writer, f.log.Epoch = writer, t.Epoch
 	f.clock.at = nowMs
-	f.epoch = t.epoch
 	if why := f.foreign(&t); why != "" {
 		f.newEpoch(nowMs, why)
 		f.step(nowMs)
 		return
 	}
-	f.seq = t.seq
-	f.clock.x, f.clock.proven, f.clock.quality = t.clockMs, max(t.clockMs, t.lastMs), t.newest.Quality
+	f.log.Seq, f.log.Quality = t.Seq, t.Newest.Quality
+	f.clock.x, f.clock.proven = t.ClockMs, max(t.ClockMs, t.lastMs)
 	f.last, f.seen, f.hasLast, f.lastMs = t.last.Book.LastID, t.last.Book.LastID, t.hasLast, t.lastMs
 	f.open(nowMs)
 	f.step(nowMs)
@@ -73,41 +53,31 @@ func (f *Feed) Start(nowMs, writer int64, tail []market.Record) {
 
 func (f *Feed) open(nowMs int64) {
 	at := f.eventMs(nowMs)
-	f.emit(market.Record{Kind: market.KindOpen, EventMs: at})
-	f.emitContract(at, false)
+	f.log.Emit(market.Record{Kind: market.KindOpen, EventMs: at})
+	f.emitContract(at)
 }
 
 // emitContract says what the contract is. It comes again with the snapshot of each minute: a reader that begins anywhere in the log needs both.
-func (f *Feed) emitContract(atMs int64, delisted bool) {
+func (f *Feed) emitContract(atMs int64) {
 	f.specMinute = atMs / f.cfg.SnapshotMs
-	f.emit(market.Record{Kind: market.KindContract, EventMs: atMs, Spec: market.Spec{Contract: f.contract, Delisted: delisted}})
+	f.log.Emit(market.Record{Kind: market.KindContract, EventMs: atMs, Spec: market.Spec{Contract: f.log.Contract}})
 }
 
 // foreign says why the log at hand cannot be continued; empty if it can.
 func (f *Feed) foreign(t *tailState) string {
-	c := &f.contract
-	was := &t.contract.Spec.Contract
-	switch {
-	case !t.any:
+	if !t.Any {
 		return "there is no log yet"
-	case t.newest.Source != c.Source || t.newest.Simulated != f.simulated:
-		return fmt.Sprintf("the log is of source %s (simulated: %t)", t.newest.Source, t.newest.Simulated)
-	case t.price >= 0 && (t.price != c.Tick.Scale || t.qty != c.Step.Scale):
-		return fmt.Sprintf("the log has %d and %d decimals", t.price, t.qty)
-	case t.hasSpec && was.Symbol != c.Symbol:
-		return fmt.Sprintf("the log is of symbol %s", was.Symbol)
-	case t.hasSpec && (was.Tick.Scale != c.Tick.Scale || was.Step.Scale != c.Step.Scale):
-		return fmt.Sprintf("the log's tick and step are %s and %s", was.Tick, was.Step)
 	}
-	return ""
+	if why := t.OtherSource(&f.log); why != "" {
+		return why
+	}
+	return t.OtherMarket(&f.log, t.price, t.qty)
 }
 
 // newEpoch begins the log again.
 func (f *Feed) newEpoch(nowMs int64, why string) {
-	f.notef(false, "a new epoch begins: %s", why)
+	f.log.NewEpoch(nowMs, why)
 	f.Counts.Epochs++
-	f.epoch = max(nowMs, f.epoch+1)
-	f.seq = 0
 	f.valid, f.inGap, f.catchUp, f.hasLast, f.last, f.seen, f.lastMs, f.minute, f.regress, f.holeAt = false, false, false, false, 0, 0, 0, 0, 0, 0
 	f.held.clear()
 	f.snap = nil
@@ -118,25 +88,18 @@ func (f *Feed) newEpoch(nowMs int64, why string) {
 
 // Change takes the contract's new catalogue entry. Where the levels of before cannot be compared with those to come, the log begins again.
 func (f *Feed) Change(nowMs int64, c market.Contract) {
-	was := f.contract
-	f.contract = c
-	switch {
-	case was.Symbol != c.Symbol:
-		f.wasUp = false
-		clear(f.conns) // they bring the other symbol's diffs
-		f.source = feed.SourceClock{}
-		f.newEpoch(nowMs, fmt.Sprintf("the symbol was %s and is %s", was.Symbol, c.Symbol))
-	case was.Tick.Scale != c.Tick.Scale || was.Step.Scale != c.Step.Scale:
-		f.newEpoch(nowMs, fmt.Sprintf("tick and step were %s and %s", was.Tick, was.Step))
-	default:
-		f.emitContract(f.eventMs(nowMs), false)
+	why, otherSymbol := f.log.Change(c)
+	if otherSymbol {
+		f.conns.Forget()
+		f.source.Forget()
+	}
+	if why != "" {
+		f.newEpoch(nowMs, why)
+	} else {
+		f.emitContract(f.eventMs(nowMs))
 	}
 	f.step(nowMs)
 }
 
 // Delist says that the contract has left the catalogue. No other input may follow.
-func (f *Feed) Delist(nowMs int64) {
-	f.emitContract(f.eventMs(nowMs), true)
-	f.clock.quality = market.QualityStale
-	f.report(nowMs, "DELISTED", "the contract has left the catalogue", -1)
-}
+func (f *Feed) Delist(nowMs int64) { f.log.Delist(nowMs, f.eventMs(nowMs), f.last) }

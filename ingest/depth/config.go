@@ -1,9 +1,7 @@
 package depth
 
 import (
-	"fmt"
-
-	"github.com/tickcast/tickcast/ingest/feed"
+	"github.com/tickcast/tickcast/ingest/core"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -65,16 +63,8 @@ type Answer struct {
 	Bids, Asks [][2]string // best first; nil: the answer had none
 }
 
-// Effects is what inputs caused. Records must reach the log in this order, and before the effects of later inputs.
+// Effects is what inputs caused.
 type Effects struct {
-	Records     []market.Record
-	Requests    []Request
-	Quarantined []feed.Quarantined
-	Statuses    []market.Status
-	Notes       []feed.Note
-	AskTime     bool // frames contradict what is known of the source's clock: REST's answer, to SourceTime, is wanted at once
-}
-
-func (f *Feed) notef(warn bool, format string, args ...any) {
-	f.out.Notes = append(f.out.Notes, feed.Note{Warn: warn, Text: fmt.Sprintf(format, args...)})
+	core.Effects
+	Requests []Request
 }

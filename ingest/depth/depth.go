@@ -13,19 +13,14 @@ import (
 	"fmt"
 
 	"github.com/tickcast/tickcast/book"
-	"github.com/tickcast/tickcast/ingest/feed"
+	"github.com/tickcast/tickcast/ingest/core"
 	"github.com/tickcast/tickcast/market"
 )
 
 // Feed is the state machine of one contract's book. It belongs to one goroutine.
 type Feed struct {
-	cfg       Config
-	contract  market.Contract
-	simulated bool
-
-	writer int64
-	epoch  int64 // 0: not started
-	seq    int64
+	cfg Config
+	log core.Log
 
 	book       *book.Book
 	valid      bool  // book is the source's at update last, and the log says the same
@@ -47,18 +42,17 @@ type Feed struct {
 	fetch  fetchState
 	holeAt int64 // since when a diff is held that is ahead of a valid book; 0: none
 
-	clock       clockState
-	source      feed.SourceClock
-	timeAskedMs int64
-	heardMs     int64 // our time of the last frame
-	upMs        int64 // our time when the first connection came up
-	conns       map[int64]bool
-	wasUp       bool
-	catchUp     bool // connected again, and not yet known whether updates were missed
+	clock   clockState
+	source  core.SourceClock
+	heardMs int64 // our time of the last frame
+	upMs    int64 // our time when the first connection came up
+	conns   core.Conns
+	catchUp bool // connected again, and not yet known whether updates were missed
 
-	status statusState
-	out    Effects
-	Counts Counts
+	gapReason  string // of the last gap, and how many updates it misses
+	gapMissing int64
+	requests   []Request
+	Counts     Counts
 }
 
 // Counts says what became of the inputs; what is dropped is counted here.
@@ -81,15 +75,13 @@ type Counts struct {
 
 // New makes a feed that has not begun; Start begins it.
 func New(cfg Config, contract market.Contract, simulated bool) *Feed {
-	return &Feed{cfg: cfg, contract: contract, simulated: simulated, book: &book.Book{}, conns: map[int64]bool{}}
+	return &Feed{cfg: cfg, log: core.NewLog(contract, simulated, "book"), book: &book.Book{}}
 }
 
 // Take returns what the inputs since the last Take caused, and forgets it. Effects' own slices are valid until the next input, the levels in the records for good.
 func (f *Feed) Take() Effects {
-	out := f.out
-	f.out = Effects{
-		Records: out.Records[:0], Requests: out.Requests[:0], Quarantined: out.Quarantined[:0], Statuses: out.Statuses[:0], Notes: out.Notes[:0],
-	}
+	out := Effects{Effects: f.log.Take(), Requests: f.requests}
+	f.requests = f.requests[:0]
 	return out
 }
 
@@ -101,7 +93,7 @@ func (f *Feed) Diff(nowMs, conn int64, raw *RawDiff) {
 	switch {
 	case reason != "":
 		f.quarantine(nowMs, conn, "depth", reason, detail, raw.Raw)
-		if f.valid && raw.Symbol == f.contract.Symbol && raw.FirstID <= f.last+1 && raw.LastID > f.last && raw.LastID-raw.FirstID < maxSpan {
+		if f.valid && raw.Symbol == f.log.Contract.Symbol && raw.FirstID <= f.last+1 && raw.LastID > f.last && raw.LastID-raw.FirstID < maxSpan {
 			f.gap(nowMs, raw.LastID, "an update was not usable: "+reason)
 		}
 	case !f.valid:
@@ -135,7 +127,7 @@ func (f *Feed) old(nowMs, conn int64, d diff) {
 		f.Counts.Duplicates++
 		return
 	}
-	f.quarantine(nowMs, conn, "depth", feed.ReasonIDRegression, fmt.Sprintf("updates %d to %d at a later time than %d", d.first, d.last, f.last), d.raw)
+	f.quarantine(nowMs, conn, "depth", core.ReasonIDRegression, fmt.Sprintf("updates %d to %d at a later time than %d", d.first, d.last, f.last), d.raw)
 	if f.regress++; f.regress >= 3 { // one wrong id is no new market
 		f.newEpoch(nowMs, fmt.Sprintf("the source's update ids went back from %d to %d", f.last, d.last))
 		f.hold(nowMs, d)
@@ -146,7 +138,7 @@ func (f *Feed) old(nowMs, conn int64, d diff) {
 func (f *Feed) apply(nowMs, conn int64, d diff) {
 	f.book.Apply(&d.change)
 	if f.book.Crossed() {
-		f.quarantine(nowMs, conn, "depth", ReasonCrossed, f.crossedDetail(d), d.raw)
+		f.quarantine(nowMs, conn, "depth", core.ReasonCrossed, f.crossedDetail(d), d.raw)
 		f.held.dropThrough(d.last)
 		f.gap(nowMs, d.last, "an update would cross the book")
 		return
@@ -163,7 +155,7 @@ func (f *Feed) apply(nowMs, conn int64, d diff) {
 func (f *Feed) crossedDetail(d diff) string {
 	bid, _ := f.book.BestBid()
 	ask, _ := f.book.BestAsk()
-	p := f.contract.Tick.Scale
+	p := f.log.Contract.Tick.Scale
 	return fmt.Sprintf("after updates %d to %d the best bid is %s and the best ask %s", d.first, d.last, market.FormatDecimal(bid.Price, p), market.FormatDecimal(ask.Price, p))
 }
 
@@ -175,8 +167,8 @@ func (f *Feed) Heard(nowMs, eventMs int64) {
 }
 
 func (f *Feed) learnTime(nowMs, eventMs int64) {
-	if !f.source.Frame(nowMs, eventMs, f.cfg.FutureMs) && nowMs >= f.timeAskedMs+feed.AskTimeMs {
-		f.timeAskedMs, f.out.AskTime = nowMs, true
+	if f.source.Frame(nowMs, eventMs, f.cfg.FutureMs) {
+		f.log.AskTime()
 	}
 }
 
@@ -185,21 +177,18 @@ func (f *Feed) SourceTime(nowMs, serverMs int64) { f.source.Answer(nowMs, server
 
 // ConnUp says that a connection is subscribed: diffs after this call arrive on it.
 func (f *Feed) ConnUp(nowMs, conn int64) {
-	if len(f.conns) == 0 {
+	if f.conns.Up(conn) {
 		f.upMs, f.heardMs = nowMs, nowMs
 		f.held.clear() // nothing joins them with what comes now
 		f.snap, f.fetch.busy = nil, false
 		f.catchUp = f.valid
 	}
-	f.conns[conn] = true
-	f.wasUp = true
 	f.step(nowMs)
 }
 
 // ConnDown says that a connection is gone; reason is for a person.
 func (f *Feed) ConnDown(nowMs, conn int64, reason string) {
-	delete(f.conns, conn)
-	f.status.downReason = reason
+	f.conns.Down(conn, reason)
 	f.step(nowMs)
 }
 
@@ -243,7 +232,7 @@ func (f *Feed) drain(nowMs int64) {
 		case f.holeAt == 0:
 			f.holeAt = nowMs
 		}
-		if len(f.conns) > 1 && nowMs-f.holeAt < f.cfg.ReorderMs {
+		if f.conns.Len() > 1 && nowMs-f.holeAt < f.cfg.ReorderMs {
 			return
 		}
 		f.gap(nowMs, d.first-1, "updates are missing")
@@ -253,7 +242,7 @@ func (f *Feed) drain(nowMs int64) {
 // Wake returns when Tick is due at the latest.
 func (f *Feed) Wake(nowMs int64) int64 {
 	at := f.clock.dueMs(&f.cfg, f.quiet(nowMs))
-	if len(f.conns) > 0 && !f.valid || f.snap != nil || f.holeAt != 0 || f.catchUp {
+	if f.conns.Len() > 0 && !f.valid || f.snap != nil || f.holeAt != 0 || f.catchUp {
 		at = min(at, nowMs+f.cfg.BusyMs)
 	}
 	return max(at, nowMs+1)

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"sort"
 
-	"github.com/tickcast/tickcast/ingest/feed"
+	"github.com/tickcast/tickcast/ingest/core"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -80,7 +80,7 @@ func (h *heldDiffs) dropThrough(id int64) {
 func (h *heldDiffs) dropImpossible(f *Feed, nowMs int64, d *diff) {
 	i := h.index(d.last)
 	slack := int64(0)
-	if len(f.conns) > 1 {
+	if f.conns.Len() > 1 {
 		slack = regressMs
 	}
 	keep := h.items[:i]
@@ -90,7 +90,7 @@ func (h *heldDiffs) dropImpossible(f *Feed, nowMs int64, d *diff) {
 			continue
 		}
 		h.levels -= ahead.levels()
-		f.quarantine(nowMs, 0, "depth", feed.ReasonIDRegression, fmt.Sprintf("updates %d to %d came before %d", ahead.first, ahead.last, d.last), ahead.raw)
+		f.quarantine(nowMs, 0, "depth", core.ReasonIDRegression, fmt.Sprintf("updates %d to %d came before %d", ahead.first, ahead.last, d.last), ahead.raw)
 	}
 	clear(h.items[len(keep):])
 	h.items = keep

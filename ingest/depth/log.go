@@ -2,7 +2,6 @@ package depth
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/tickcast/tickcast/market"
 )
@@ -15,8 +14,6 @@ type clockState struct {
 	proven    int64
 	at        int64 // our time when the last clock record was written, or the log was opened
 	pendingAt int64 // our time of the first command after x; 0: none
-
-	quality   market.Quality
 	qualityAt int64
 }
 
@@ -34,7 +31,7 @@ func (c *clockState) dueMs(cfg *Config, quiet bool) int64 {
 
 // quiet says whether the source's time alone proves that nothing is missing.
 func (f *Feed) quiet(nowMs int64) bool {
-	return f.valid && !f.catchUp && f.holeAt == 0 && len(f.conns) > 0 && f.source.Known && nowMs-f.heardMs <= f.cfg.AliveMs
+	return f.valid && !f.catchUp && f.holeAt == 0 && f.conns.Len() > 0 && f.source.Known && nowMs-f.heardMs <= f.cfg.AliveMs
 }
 
 // stepClock writes a clock record if one is due.
@@ -64,15 +61,7 @@ func (f *Feed) writeClock(nowMs, x int64) {
 	}
 	c.x, c.at = x, nowMs
 	f.Counts.Clocks++
-	f.emit(market.Record{Kind: market.KindClock, EventMs: x})
-}
-
-// emit gives a record its place in the log.
-func (f *Feed) emit(r market.Record) {
-	f.seq++
-	r.Contract, r.Source, r.Simulated = f.contract.ID, f.contract.Source, f.simulated
-	r.Writer, r.Epoch, r.Seq, r.Quality = f.writer, f.epoch, f.seq, f.clock.quality
-	f.out.Records = append(f.out.Records, r)
+	f.log.Emit(market.Record{Kind: market.KindClock, EventMs: x})
 }
 
 // command notes what a command proves. The clock never says that a time is complete and then is not: what is late gets the clock's time.
@@ -96,7 +85,7 @@ func (f *Feed) write(nowMs int64, d *diff) {
 	ms := f.command(nowMs, d.last, d.ms)
 	c := d.change
 	c.FirstID, c.LastID = d.first, d.last
-	f.emit(market.Record{Kind: market.KindDiff, EventMs: ms, PriceScale: f.contract.Tick.Scale, QtyScale: f.contract.Step.Scale, Book: c})
+	f.log.Emit(market.Record{Kind: market.KindDiff, EventMs: ms, PriceScale: f.log.Contract.Tick.Scale, QtyScale: f.log.Contract.Step.Scale, Book: c})
 	f.Counts.Diffs++
 	if minute := ms / f.cfg.SnapshotMs; minute > f.minute {
 		f.writeSnapshot(ms)
@@ -106,7 +95,7 @@ func (f *Feed) write(nowMs int64, d *diff) {
 // writeBook puts a book that was made of a REST snapshot into the log.
 func (f *Feed) writeBook(nowMs, id, ms int64) {
 	f.thin = false
-	if f.clock.quality != market.QualityOK {
+	if f.log.Quality != market.QualityOK {
 		f.writeQuality(nowMs, market.QualityOK)
 	}
 	ms = f.command(nowMs, id, max(ms, f.lastMs))
@@ -120,10 +109,10 @@ func (f *Feed) writeSnapshot(ms int64) {
 	f.minute = ms / f.cfg.SnapshotMs
 	ms = max(ms, f.clock.x)
 	if ms/f.cfg.SnapshotMs > f.specMinute {
-		f.emitContract(ms, false)
+		f.emitContract(ms)
 	}
 	b := f.book
-	f.emit(market.Record{Kind: market.KindSnapshot, EventMs: ms, PriceScale: f.contract.Tick.Scale, QtyScale: f.contract.Step.Scale, Book: market.BookChange{
+	f.log.Emit(market.Record{Kind: market.KindSnapshot, EventMs: ms, PriceScale: f.log.Contract.Tick.Scale, QtyScale: f.log.Contract.Step.Scale, Book: market.BookChange{
 		FirstID: f.last, LastID: f.last,
 		Bids: b.AppendBids(make([]market.Level, 0, b.NumBids()), b.NumBids()),
 		Asks: b.AppendAsks(make([]market.Level, 0, b.NumAsks()), b.NumAsks())}})
@@ -144,18 +133,18 @@ func (f *Feed) trim() {
 
 // gap says that the updates after the log's last one, up to this id, are missing: until the next snapshot the book is not valid.
 func (f *Feed) gap(nowMs, to int64, why string) {
-	f.notef(true, "gap: updates %d to %d: %s", f.last+1, to, why)
+	f.log.Notef(true, "gap: updates %d to %d: %s", f.last+1, to, why)
 	if f.valid && f.clock.pendingAt != 0 {
 		f.writeClock(nowMs, f.clock.proven) // what came before the gap is complete
 	}
 	f.Counts.Gaps++
 	f.Counts.Missing += to - f.last
-	f.emit(market.Record{Kind: market.KindGap, EventMs: max(f.lastMs, f.clock.x), GapFrom: f.last + 1, GapTo: to})
+	f.log.Emit(market.Record{Kind: market.KindGap, EventMs: max(f.lastMs, f.clock.x), GapFrom: f.last + 1, GapTo: to})
 	was := f.valid
 	f.valid, f.inGap, f.catchUp, f.holeAt = false, true, false, 0
 	f.clock.pendingAt = 0
 	f.seen = to
-	f.status.gapReason, f.status.missing = fmt.Sprintf("updates %d to %d: %s", f.last+1, to, why), to-f.last
+	f.gapReason, f.gapMissing = fmt.Sprintf("updates %d to %d: %s", f.last+1, to, why), to-f.last
 	f.writeQuality(nowMs, market.QualityStale)
 	if was {
 		f.stepStatus(nowMs)
@@ -163,13 +152,13 @@ func (f *Feed) gap(nowMs, to int64, why string) {
 }
 
 func (f *Feed) writeQuality(nowMs int64, q market.Quality) {
-	f.clock.quality, f.clock.qualityAt = q, nowMs
-	f.emit(market.Record{Kind: market.KindQuality, EventMs: f.eventMs(nowMs)})
+	f.log.Quality, f.clock.qualityAt = q, nowMs
+	f.log.Emit(market.Record{Kind: market.KindQuality, EventMs: f.eventMs(nowMs)})
 }
 
 // alive takes back that the feed is stale.
 func (f *Feed) alive(nowMs int64) {
-	if f.clock.quality == market.QualityStale {
+	if f.log.Quality == market.QualityStale {
 		q := market.QualityOK
 		if f.thin {
 			q = market.QualityDegraded
@@ -182,10 +171,10 @@ func (f *Feed) alive(nowMs int64) {
 func (f *Feed) stepQuality(nowMs int64) {
 	c := &f.clock
 	since := c.at + f.cfg.StaleMs
-	if !f.valid && c.quality == market.QualityStale {
+	if !f.valid && f.log.Quality == market.QualityStale {
 		since = 0 // it was said already
 	}
-	if f.epoch != 0 && nowMs >= max(since, c.qualityAt+f.cfg.QualityMs) {
+	if f.log.Epoch != 0 && nowMs >= max(since, c.qualityAt+f.cfg.QualityMs) {
 		f.writeQuality(nowMs, market.QualityStale)
 	}
 }
@@ -201,5 +190,3 @@ func (f *Feed) eventMs(nowMs int64) int64 {
 	}
 	return nowMs
 }
-
-func clockText(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z") }

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tickcast/tickcast/ingest/core"
 	"github.com/tickcast/tickcast/ingest/depth"
-	"github.com/tickcast/tickcast/ingest/feed"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -64,7 +64,7 @@ func (s *stage) do(w []string) (err error) {
 	case "answer": // answer 100 b 99=1 a 101=2: what REST says to the oldest request; answer error
 		err = s.answer(w[1:])
 	case "malformed":
-		s.feed.Malformed(s.nowMs, 1, "btcusdt@depth@100ms", feed.ReasonBadJSON, "unexpected end of JSON input", []byte(`{"e":"depth`))
+		s.feed.Malformed(s.nowMs, 1, "btcusdt@depth@100ms", core.ReasonBadJSON, "unexpected end of JSON input", []byte(`{"e":"depth`))
 	default:
 		err = fmt.Errorf("unknown command %q", w[0])
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/tickcast/tickcast/book"
+	"github.com/tickcast/tickcast/ingest/core"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -30,7 +31,7 @@ type fetchState struct {
 // ask asks for a snapshot: when there is no valid book, and when the valid one has to be renewed. Diffs are held from then on.
 func (f *Feed) ask(nowMs int64) {
 	s := &f.fetch
-	if f.epoch == 0 || s.busy || f.snap != nil || len(f.conns) == 0 || nowMs < s.notBefore || f.valid && !f.catchUp && !s.wanted {
+	if f.log.Epoch == 0 || s.busy || f.snap != nil || f.conns.Len() == 0 || nowMs < s.notBefore || f.valid && !f.catchUp && !s.wanted {
 		return
 	}
 	if (!f.valid && !f.inGap || f.catchUp) && len(f.held.items) == 0 && nowMs-f.upMs < f.cfg.FirstMs {
@@ -39,7 +40,7 @@ func (f *Feed) ask(nowMs int64) {
 	s.serial++
 	s.busy, s.wanted, s.askedMs = true, false, nowMs
 	f.Counts.Fetches++
-	f.out.Requests = append(f.out.Requests, Request{Serial: s.serial, Levels: f.cfg.Levels})
+	f.requests = append(f.requests, Request{Serial: s.serial, Levels: f.cfg.Levels})
 }
 
 // retry lets the next request wait, twice as long each time: a flapping feed must not use up the source's limits.
@@ -62,7 +63,7 @@ func (f *Feed) Answer(nowMs int64, a *Answer) {
 	s.busy = false
 	if a.Err != nil {
 		f.retry(nowMs)
-		f.notef(true, "fetch the order book: %v", a.Err)
+		f.log.Notef(true, "fetch the order book: %v", a.Err)
 		f.step(nowMs)
 		return
 	}
@@ -81,7 +82,7 @@ func (f *Feed) Answer(nowMs int64, a *Answer) {
 // refuse drops the snapshot at hand and asks for another one later.
 func (f *Feed) refuse(nowMs int64, format string, args ...any) {
 	f.Counts.Stale++
-	f.notef(true, "the order book that REST answered is refused: "+format, args...)
+	f.log.Notef(true, "the order book that REST answered is refused: "+format, args...)
 	f.snap = nil
 	f.retry(nowMs)
 }
@@ -90,14 +91,14 @@ func (f *Feed) refuse(nowMs int64, format string, args ...any) {
 // passed over, the first one after it must begin at or before the id that follows.
 func (f *Feed) join(nowMs int64) {
 	snap := f.snap
-	if snap == nil || len(f.conns) == 0 {
+	if snap == nil || f.conns.Len() == 0 {
 		return
 	}
 	next, ok := f.held.after(snap.id)
 	joined := ok || snap.id == f.held.lastID()
 	switch {
 	case ok && next.first > snap.id+1:
-		if len(f.conns) > 1 && nowMs-snap.atMs < f.cfg.ReorderMs {
+		if f.conns.Len() > 1 && nowMs-snap.atMs < f.cfg.ReorderMs {
 			return
 		}
 		f.refuse(nowMs, "it ends with update %d, the diffs begin with %d", snap.id, next.first)
@@ -137,7 +138,7 @@ func (f *Feed) accept(nowMs int64, snap *snapshot) {
 		if b.Crossed() {
 			f.refuse(nowMs, "updates %d to %d would cross it", d.first, d.last)
 			if !f.valid {
-				f.quarantine(nowMs, 0, "depth", ReasonCrossed, fmt.Sprintf("updates %d to %d cross the book of REST's update %d", d.first, d.last, snap.id), d.raw)
+				f.quarantine(nowMs, 0, "depth", core.ReasonCrossed, fmt.Sprintf("updates %d to %d cross the book of REST's update %d", d.first, d.last, snap.id), d.raw)
 				f.held.dropThrough(d.last)
 			}
 			return
@@ -153,7 +154,7 @@ func (f *Feed) accept(nowMs int64, snap *snapshot) {
 	}
 	if f.hasLast && (id < f.last || ms < f.clock.x-f.cfg.AncientMs) {
 		held := f.held
-		f.newEpoch(nowMs, fmt.Sprintf("the source's book is at update %d of %s, the log's was at %d", id, clockText(ms), f.last))
+		f.newEpoch(nowMs, fmt.Sprintf("the source's book is at update %d of %s, the log's was at %d", id, core.TimeText(ms), f.last))
 		f.held = held
 	}
 	if f.hasLast && snap.id > f.last && !f.inGap {

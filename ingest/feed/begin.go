@@ -2,54 +2,42 @@ package feed
 
 import (
 	"fmt"
-	"time"
 
+	"github.com/tickcast/tickcast/ingest/core"
 	"github.com/tickcast/tickcast/market"
 )
 
-// tailState is what the end of a log says.
+// tailState is what the end of a log of trades says.
 type tailState struct {
-	writer     int64
-	epoch, seq int64
-	clockMs    int64
-	maxMs      int64
-	last       market.Record // last trade
-	hasTrade   bool
-	next       int64
-	contract   market.Record // last contract record
-	hasSpec    bool
-	block      int // seeds that the last contract record announced and that are not there
-	any        bool
-	newest     market.Record
-	trades     []written
+	core.Tail
+	maxMs    int64
+	last     market.Record // last trade
+	hasTrade bool
+	next     int64
+	block    int // seeds that the last contract record announced and that are not there
+	trades   []written
 }
 
-// readTail follows the rules of every reader: records of an older writer after a newer one's open do not count, nor does a seq that is not above the last.
 func readTail(records []market.Record) tailState {
 	var t tailState
-	for _, r := range records {
-		if r.Kind == market.KindOpen {
-			t.writer = max(t.writer, r.Writer)
-		}
-		if r.Writer < t.writer || r.Epoch < t.epoch || r.Epoch == t.epoch && r.Seq <= t.seq {
+	for i := range records {
+		r := &records[i]
+		counts, anew := t.Read(r)
+		if !counts {
 			continue
 		}
-		if r.Epoch != t.epoch {
-			t = tailState{writer: t.writer}
+		if anew {
+			t = tailState{Tail: t.Tail}
 		}
-		t.any, t.newest = true, r
-		t.writer, t.epoch, t.seq = r.Writer, r.Epoch, r.Seq
 		switch r.Kind {
 		case market.KindTrade:
-			t.last, t.hasTrade, t.next = r, true, r.Trade.AggID+1
+			t.last, t.hasTrade, t.next = *r, true, r.Trade.AggID+1
 			t.maxMs = max(t.maxMs, r.EventMs)
 			t.trades = append(t.trades, written{trade: r.Trade, ms: r.EventMs})
 		case market.KindGap:
 			t.next = r.GapTo + 1
-		case market.KindClock:
-			t.clockMs = max(t.clockMs, r.EventMs)
 		case market.KindContract:
-			t.contract, t.hasSpec, t.block = r, true, r.Spec.Seeds
+			t.block = r.Spec.Seeds
 		case market.KindSeed:
 			t.block--
 		}
@@ -64,18 +52,16 @@ func (f *Feed) BeginAnew(why string) { f.anew = why }
 // (and, where the newest record is a seed, back to its contract record); empty if there is no log.
 func (f *Feed) Start(nowMs, writer int64, tail []market.Record) {
 	t := readTail(tail)
-	f.writer = writer
+	f.log.Writer, f.log.Epoch = writer, t.Epoch
 	f.clock.at = nowMs
-	f.epoch = t.epoch
 	if why := f.foreign(&t); why != "" {
 		f.newEpoch(nowMs, why)
 		f.step(nowMs)
 		return
 	}
-	f.seq = t.seq
-	f.clock.x, f.clock.proven, f.maxMs = t.clockMs, max(t.clockMs, t.maxMs), t.maxMs
-	f.clock.quality = t.newest.Quality // readers have it; the first trade or clock puts it right
-	if f.clock.quality == market.QualityDegraded {
+	f.clock.x, f.clock.proven, f.maxMs = t.ClockMs, max(t.ClockMs, t.maxMs), t.maxMs
+	f.log.Seq, f.log.Quality = t.Seq, t.Newest.Quality // readers have this quality; the first trade or clock puts it right
+	if f.log.Quality == market.QualityDegraded {
 		f.clock.degraded, f.clock.degradedUntil = true, market.Period1m.NextMs(market.Period1m.OpenMs(t.maxMs))
 	}
 	f.last, f.hasLast, f.next = written{trade: t.last.Trade, ms: t.last.EventMs}, true, t.next
@@ -83,49 +69,39 @@ func (f *Feed) Start(nowMs, writer int64, tail []market.Record) {
 	for _, w := range t.trades {
 		f.recent.put(w)
 	}
-	f.day.nextMs = nextDay(max(t.clockMs, t.maxMs))
+	f.day.nextMs = nextDay(max(t.ClockMs, t.maxMs))
 	f.phase = phaseVerify
 	if f.next != f.last.trade.AggID+1 {
 		f.phase = phaseFollow // after a gap at the very end there is nothing to compare cheaply; ids and times still are
 	}
-	f.emit(market.Record{Kind: market.KindOpen, EventMs: f.eventMs(nowMs)})
+	f.log.Emit(market.Record{Kind: market.KindOpen, EventMs: f.eventMs(nowMs)})
 	f.emitContract(f.eventMs(nowMs), 0)
 	f.step(nowMs)
 }
 
 // foreign says why the log at hand cannot be continued; empty if it can.
 func (f *Feed) foreign(t *tailState) string {
-	c := &f.contract
-	was := &t.contract.Spec.Contract
-	switch {
-	case !t.any:
+	switch other := t.OtherSource(&f.log); {
+	case !t.Any:
 		return "there is no log yet"
 	case f.anew != "":
 		return f.anew
-	case t.newest.Source != c.Source || t.newest.Simulated != f.simulated:
-		return fmt.Sprintf("the log is of source %s (simulated: %t)", t.newest.Source, t.newest.Simulated)
-	case t.hasSpec && t.contract.Spec.Delisted:
+	case other != "":
+		return other
+	case t.HasSpec && t.Contract.Spec.Delisted:
 		return "the contract had left the catalogue" // and who computes from the log has forgotten it: only seeds begin it again
-	case t.newest.Kind == market.KindSeed && !t.hasSpec, t.block > 0:
+	case t.Newest.Kind == market.KindSeed && !t.HasSpec, t.block > 0:
 		return "the log ends within a block of seeds"
 	case !t.hasTrade:
 		return "the log ends without a trade"
-	case t.last.PriceScale != c.Tick.Scale || t.last.QtyScale != c.Step.Scale:
-		return fmt.Sprintf("the log has %d and %d decimals", t.last.PriceScale, t.last.QtyScale)
-	case t.hasSpec && was.Symbol != c.Symbol:
-		return fmt.Sprintf("the log is of symbol %s", was.Symbol)
-	case t.hasSpec && (was.Tick.Scale != c.Tick.Scale || was.Step.Scale != c.Step.Scale):
-		return fmt.Sprintf("the log's tick and step are %s and %s", was.Tick, was.Step)
 	}
-	return ""
+	return t.OtherMarket(&f.log, t.last.PriceScale, t.last.QtyScale)
 }
 
 // newEpoch begins the log again, with seeds.
 func (f *Feed) newEpoch(nowMs int64, why string) {
-	f.notef(false, "a new epoch begins: %s", why)
+	f.log.NewEpoch(nowMs, why)
 	f.Counts.Epochs++
-	f.epoch = max(nowMs, f.epoch+1)
-	f.seq = 0
 	f.phase = phaseSeed
 	f.next, f.hasLast, f.skipsRun, f.maxMs, f.gapAt = -1, false, false, 0, 0
 	f.recent.clear()
@@ -133,11 +109,11 @@ func (f *Feed) newEpoch(nowMs int64, why string) {
 	f.day = dayState{}
 	f.fetch = fetchState{serial: f.fetch.serial, ups: f.fetch.ups, notBefore: nowMs}
 	f.catchUp = true
-	f.emit(market.Record{Kind: market.KindOpen, EventMs: f.eventMs(nowMs)})
+	f.log.Emit(market.Record{Kind: market.KindOpen, EventMs: f.eventMs(nowMs)})
 }
 
 func (f *Feed) emitContract(atMs int64, seeds int) {
-	f.emit(market.Record{Kind: market.KindContract, EventMs: atMs, Spec: market.Spec{Contract: f.contract, Seeds: seeds}})
+	f.log.Emit(market.Record{Kind: market.KindContract, EventMs: atMs, Spec: market.Spec{Contract: f.log.Contract, Seeds: seeds}})
 }
 
 // begin writes the block of seeds at the beginning of an epoch.
@@ -170,7 +146,7 @@ func (f *Feed) seeds(nowMs int64, p market.Period, rows []RawKline, untilMs int6
 			err = fmt.Errorf("open time %d is not after the one before", c.OpenMs)
 		}
 		if err != nil {
-			f.quarantine(nowMs, 0, "klines", ReasonBadKline, err.Error(), &RawTrade{Raw: fmt.Appendf(nil, "%+v", *k)})
+			f.quarantine(nowMs, 0, "klines", core.ReasonBadKline, err.Error(), &RawTrade{Raw: fmt.Appendf(nil, "%+v", *k)})
 			continue
 		}
 		out = append(out, c)
@@ -183,7 +159,7 @@ func (f *Feed) writeBlock(atMs int64, seeds []market.Candle) {
 	f.emitContract(atMs, len(seeds))
 	for i := range seeds {
 		c := &seeds[i]
-		f.emit(market.Record{Kind: market.KindSeed, EventMs: c.Period.NextMs(c.OpenMs) - 1, PriceScale: f.contract.Tick.Scale, QtyScale: f.contract.Step.Scale, Seed: *c})
+		f.log.Emit(market.Record{Kind: market.KindSeed, EventMs: c.Period.NextMs(c.OpenMs) - 1, PriceScale: f.log.Contract.Tick.Scale, QtyScale: f.log.Contract.Step.Scale, Seed: *c})
 	}
 }
 
@@ -228,7 +204,7 @@ func (f *Feed) joinAfter(nowMs int64, row *RawTrade) {
 	switch {
 	case f.next >= 0:
 		f.settle(nowMs)
-	case reason != "" && reason != ReasonTombstone:
+	case reason != "" && reason != core.ReasonTombstone:
 		f.quarantine(nowMs, 0, "aggTrades", reason, detail, row)
 		f.retry(nowMs)
 	case reason == "" && row.TradeMs >= f.joinMs:
@@ -246,7 +222,7 @@ func (f *Feed) joinAfter(nowMs int64, row *RawTrade) {
 
 // settle is called when REST knew nothing more.
 func (f *Feed) settle(nowMs int64) {
-	if f.fetch.up == f.fetch.ups && len(f.conns) > 0 {
+	if f.fetch.up == f.fetch.ups && f.conns.Len() > 0 {
 		f.catchUp = false
 	}
 	f.proveByRest(f.fetch.askMs)
@@ -269,7 +245,7 @@ func (f *Feed) crossesDay(ms int64) bool { return f.day.nextMs > 0 && ms >= f.da
 // After an outage longer than the log is kept the log begins anew instead: who reads it does not follow so far a jump.
 func (f *Feed) holdForDay(nowMs, x int64) {
 	if end := max(f.clock.x, f.maxMs); end > 0 && x-market.Period1s.OpenMs(end) > market.MaxClockJumpMs {
-		f.newEpoch(nowMs, fmt.Sprintf("the log ends at %s, the source goes on at %s", clockText(end), clockText(x)))
+		f.newEpoch(nowMs, fmt.Sprintf("the log ends at %s, the source goes on at %s", core.TimeText(end), core.TimeText(x)))
 		return
 	}
 	f.writeClock(nowMs, x)
@@ -299,7 +275,7 @@ func (f *Feed) dayBlock(nowMs int64, a *Answer) {
 // stepDay gives the block up when trades have waited long enough.
 func (f *Feed) stepDay(nowMs int64) {
 	if f.day.holding && nowMs >= f.day.until {
-		f.notef(true, "no daily seeds before %s: the kline of the day did not come within %d ms", clockText(f.day.beforeMs), f.cfg.DayHoldMs)
+		f.log.Notef(true, "no daily seeds before %s: the kline of the day did not come within %d ms", core.TimeText(f.day.beforeMs), f.cfg.DayHoldMs)
 		f.endDay(nowMs)
 	}
 }
@@ -310,31 +286,21 @@ func (f *Feed) endDay(nowMs int64) {
 	f.drain(nowMs)
 }
 
-func clockText(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z") }
-
 // Change takes the contract's new catalogue entry. Where the trades of before cannot be compared with those to come, the log begins again.
 func (f *Feed) Change(nowMs int64, c market.Contract) {
-	was := f.contract
-	f.contract = c
-	switch {
-	case was.Symbol != c.Symbol:
-		f.wasUp = false
-		clear(f.conns) // they bring the other symbol's trades
-		f.source = SourceClock{}
-		f.newEpoch(nowMs, fmt.Sprintf("the symbol was %s and is %s", was.Symbol, c.Symbol))
+	why, otherSymbol := f.log.Change(c)
+	if otherSymbol {
+		f.conns.Forget()
+		f.source.Forget()
+	}
+	if why != "" {
+		f.newEpoch(nowMs, why)
 		f.held.clear()
-	case was.Tick.Scale != c.Tick.Scale || was.Step.Scale != c.Step.Scale:
-		f.newEpoch(nowMs, fmt.Sprintf("tick and step were %s and %s", was.Tick, was.Step))
-		f.held.clear()
-	default:
+	} else {
 		f.emitContract(f.eventMs(nowMs), 0)
 	}
 	f.step(nowMs)
 }
 
 // Delist says that the contract has left the catalogue. No other input may follow.
-func (f *Feed) Delist(nowMs int64) {
-	f.emit(market.Record{Kind: market.KindContract, EventMs: f.eventMs(nowMs), Spec: market.Spec{Contract: f.contract, Delisted: true}})
-	f.clock.quality = market.QualityStale
-	f.report(nowMs, "DELISTED", "the contract has left the catalogue", -1)
-}
+func (f *Feed) Delist(nowMs int64) { f.log.Delist(nowMs, f.eventMs(nowMs), f.LastID()) }

@@ -21,7 +21,6 @@ type clockState struct {
 	runLast        int64 // the last trade it names; -1: none
 	lagAt          int64 // since when the run names a trade that is not in the log
 
-	quality       market.Quality
 	qualityAt     int64
 	degraded      bool  // a gap was given up
 	degradedUntil int64 // event time at which the next minute begins that it does not touch; 0: not known yet
@@ -94,14 +93,6 @@ func (f *Feed) proveByRest(askedMs int64) {
 	f.clock.proven = max(f.clock.proven, askedMs-f.cfg.RestLagMs)
 }
 
-// emit gives a record its place in the log.
-func (f *Feed) emit(r market.Record) {
-	f.seq++
-	r.Contract, r.Source, r.Simulated = f.contract.ID, f.contract.Source, f.simulated
-	r.Writer, r.Epoch, r.Seq, r.Quality = f.writer, f.epoch, f.seq, f.clock.quality
-	f.out.Records = append(f.out.Records, r)
-}
-
 // write puts a trade into the log; before the first trade of a second comes the clock record of that second.
 func (f *Feed) write(nowMs int64, t written) {
 	c := &f.clock
@@ -113,10 +104,10 @@ func (f *Feed) write(nowMs int64, t written) {
 	}
 	if second := t.ms - t.ms%market.SecondMs; second > c.x {
 		f.writeClock(nowMs, second)
-	} else if c.quality == market.QualityStale {
+	} else if f.log.Quality == market.QualityStale {
 		f.writeQuality(nowMs, market.QualityOK)
 	}
-	f.emit(market.Record{Kind: market.KindTrade, EventMs: t.ms, PriceScale: f.contract.Tick.Scale, QtyScale: f.contract.Step.Scale, Trade: t.trade})
+	f.log.Emit(market.Record{Kind: market.KindTrade, EventMs: t.ms, PriceScale: f.log.Contract.Tick.Scale, QtyScale: f.log.Contract.Step.Scale, Trade: t.trade})
 	f.Counts.Trades++
 	f.last, f.hasLast, f.skipsRun = t, true, false
 	f.next = t.trade.AggID + 1
@@ -139,12 +130,12 @@ func (f *Feed) writeClock(nowMs, x int64) {
 		return
 	}
 	c.proven = max(c.proven, x)
-	if c.quality == market.QualityStale {
+	if f.log.Quality == market.QualityStale {
 		f.writeQuality(nowMs, market.QualityOK)
 	}
 	c.x, c.at = x, nowMs
 	f.Counts.Clocks++
-	f.emit(market.Record{Kind: market.KindClock, EventMs: x})
+	f.log.Emit(market.Record{Kind: market.KindClock, EventMs: x})
 	if c.degraded && c.degradedUntil != 0 && x >= c.degradedUntil {
 		c.degraded = false
 		f.writeQuality(nowMs, market.QualityOK)
@@ -159,14 +150,14 @@ func (f *Feed) writeQuality(nowMs int64, q market.Quality) {
 	if q == market.QualityOK && f.clock.degraded {
 		q = market.QualityDegraded
 	}
-	f.clock.quality, f.clock.qualityAt = q, nowMs
-	f.emit(market.Record{Kind: market.KindQuality, EventMs: f.eventMs(nowMs)})
+	f.log.Quality, f.clock.qualityAt = q, nowMs
+	f.log.Emit(market.Record{Kind: market.KindQuality, EventMs: f.eventMs(nowMs)})
 }
 
 // stepQuality says each second that nothing newer is known.
 func (f *Feed) stepQuality(nowMs int64) {
 	c := &f.clock
-	if f.epoch != 0 && c.pendingAt == 0 && nowMs >= max(c.at+f.cfg.StaleMs, c.qualityAt+f.cfg.QualityMs) {
+	if f.log.Epoch != 0 && c.pendingAt == 0 && nowMs >= max(c.at+f.cfg.StaleMs, c.qualityAt+f.cfg.QualityMs) {
 		f.writeQuality(nowMs, market.QualityStale)
 	}
 }
@@ -184,13 +175,13 @@ func (f *Feed) eventMs(nowMs int64) int64 {
 
 // writeGap gives ids up; what is computed from here on is degraded until a minute begins that does not miss them.
 func (f *Feed) writeGap(nowMs, from, to int64, why string) {
-	f.notef(true, "gap: trades %d to %d are given up: %s", from, to, why)
+	f.log.Notef(true, "gap: trades %d to %d are given up: %s", from, to, why)
 	f.Counts.Gaps++
 	f.Counts.Missing += to - from + 1
-	f.emit(market.Record{Kind: market.KindGap, EventMs: f.eventMs(nowMs), GapFrom: from, GapTo: to})
+	f.log.Emit(market.Record{Kind: market.KindGap, EventMs: f.eventMs(nowMs), GapFrom: from, GapTo: to})
 	f.next, f.skipsRun = to+1, true
 	f.fetch.progressAt = nowMs
 	f.clock.degraded, f.clock.degradedUntil = true, 0
 	f.writeQuality(nowMs, market.QualityDegraded)
-	f.status.gapReason = fmt.Sprintf("trades %d to %d given up: %s", from, to, why)
+	f.gapReason = fmt.Sprintf("trades %d to %d given up: %s", from, to, why)
 }

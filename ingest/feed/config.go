@@ -1,10 +1,6 @@
 package feed
 
-import (
-	"fmt"
-
-	"github.com/tickcast/tickcast/market"
-)
+import "github.com/tickcast/tickcast/ingest/core"
 
 // Config holds the feed's times (milliseconds) and bounds.
 type Config struct {
@@ -109,23 +105,9 @@ type Answer struct {
 	ServerMs int64 // FetchSeeds: the source's time before the klines were asked for
 }
 
-// Note is a line for the operator's log.
-type Note struct {
-	Warn bool
-	Text string
-}
-
-// Effects is what inputs caused. Records must reach the log in this order, and before the effects of later inputs.
+// Effects is what inputs caused.
 type Effects struct {
-	Records     []market.Record
-	Requests    []Request
-	Quarantined []Quarantined
-	Statuses    []market.Status
-	Notes       []Note
-	AskTime     bool   // frames contradict what is known of the source's clock: REST's answer, to SourceTime, is wanted at once
-	Reconnect   string // not empty: the connections are to be replaced, for this reason
-}
-
-func (f *Feed) notef(warn bool, format string, args ...any) {
-	f.out.Notes = append(f.out.Notes, Note{Warn: warn, Text: fmt.Sprintf(format, args...)})
+	core.Effects
+	Requests  []Request
+	Reconnect string // not empty: the connections are to be replaced, for this reason
 }

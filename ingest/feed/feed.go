@@ -10,6 +10,7 @@ package feed
 import (
 	"fmt"
 
+	"github.com/tickcast/tickcast/ingest/core"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -25,15 +26,11 @@ const (
 
 // Feed is the state machine of one contract. It belongs to one goroutine.
 type Feed struct {
-	cfg       Config
-	contract  market.Contract
-	simulated bool
+	cfg Config
+	log core.Log
 
-	phase  phase
-	anew   string // why Start does not continue the log, whatever it holds; empty: it does if it can
-	writer int64
-	epoch  int64
-	seq    int64
+	phase phase
+	anew  string // why Start does not continue the log, whatever it holds; empty: it does if it can
 
 	next     int64 // the aggregate id that must come next; -1: any (a market without a single trade)
 	last     written
@@ -44,19 +41,18 @@ type Feed struct {
 	recent   ring
 	held     heldTrades
 
-	clock       clockState
-	source      SourceClock
-	timeAskedMs int64
-	fetch       fetchState
-	day         dayState
-	gapAt       int64 // since when next has been missing while later trades are held; 0: no gap
-	conns       map[int64]bool
-	wasUp       bool
-	catchUp     bool // a connection came up and it is not yet known whether trades were missed before it
+	clock   clockState
+	source  core.SourceClock
+	fetch   fetchState
+	day     dayState
+	gapAt   int64 // since when next has been missing while later trades are held; 0: no gap
+	conns   core.Conns
+	catchUp bool // a connection came up and it is not yet known whether trades were missed before it
 
-	status statusState
-	out    Effects
-	Counts Counts
+	gapReason string // of the last gap that was given up, until the feed is not synced
+	requests  []Request
+	reconnect string
+	Counts    Counts
 }
 
 // Counts says what became of the inputs; what is dropped is counted here.
@@ -74,15 +70,13 @@ type Counts struct {
 
 // New makes a feed that has not begun; Start begins it.
 func New(cfg Config, contract market.Contract, simulated bool) *Feed {
-	return &Feed{cfg: cfg, contract: contract, simulated: simulated, next: -1, conns: map[int64]bool{}}
+	return &Feed{cfg: cfg, log: core.NewLog(contract, simulated, "feed"), next: -1}
 }
 
 // Take returns what the inputs since the last Take caused, and forgets it. The slices are valid until the next input.
 func (f *Feed) Take() Effects {
-	out := f.out
-	f.out = Effects{
-		Records: out.Records[:0], Requests: out.Requests[:0], Quarantined: out.Quarantined[:0], Statuses: out.Statuses[:0], Notes: out.Notes[:0],
-	}
+	out := Effects{Effects: f.log.Take(), Requests: f.requests, Reconnect: f.reconnect}
+	f.requests, f.reconnect = f.requests[:0], ""
 	return out
 }
 
@@ -110,7 +104,7 @@ func (f *Feed) Trade(nowMs, conn int64, raw *RawTrade) {
 		f.hold(nowMs, t)
 	case !f.follows(t):
 		// The aggregate is next but its trades are not: REST decides (its answer is written as it is).
-		f.quarantine(nowMs, conn, "aggTrade", ReasonAggRange, fmt.Sprintf("first trade %d after %d", t.trade.FirstID, f.last.trade.LastID), raw)
+		f.quarantine(nowMs, conn, "aggTrade", core.ReasonAggRange, fmt.Sprintf("first trade %d after %d", t.trade.FirstID, f.last.trade.LastID), raw)
 		f.fetch.wanted = true
 	default:
 		f.writeLive(nowMs, t)
@@ -126,7 +120,7 @@ func (f *Feed) writeLive(nowMs int64, t written) {
 	case f.gapAt != 0 && nowMs-f.gapAt >= f.cfg.JumpMs && f.held.first().trade.AggID > f.next:
 		// A connection delivers in order: what runs so long ahead of it has a wrong id. If not, it will be fetched.
 		id := f.held.first().trade.AggID
-		f.quarantine(nowMs, 0, "aggTrade", ReasonIDRegression, fmt.Sprintf("%d trades from id %d on, while %d came %d ms later", f.held.len(), id, t.trade.AggID, nowMs-f.gapAt), nil)
+		f.quarantine(nowMs, 0, "aggTrade", core.ReasonIDRegression, fmt.Sprintf("%d trades from id %d on, while %d came %d ms later", f.held.len(), id, t.trade.AggID, nowMs-f.gapAt), nil)
 		f.held.clear()
 		f.gapAt = 0
 	}
@@ -144,10 +138,10 @@ func (f *Feed) old(nowMs, conn int64, t written, raw *RawTrade) {
 	case ok && have == t, !ok && t.ms <= f.maxMs:
 		f.Counts.Duplicates++
 	case ok:
-		f.quarantine(nowMs, conn, "aggTrade", ReasonDupConflict, fmt.Sprintf("trade %d is in the log with other content", t.trade.AggID), raw)
+		f.quarantine(nowMs, conn, "aggTrade", core.ReasonDupConflict, fmt.Sprintf("trade %d is in the log with other content", t.trade.AggID), raw)
 		f.suspectSource(nowMs)
 	default:
-		f.quarantine(nowMs, conn, "aggTrade", ReasonIDRegression, fmt.Sprintf("id %d at a later time than %d", t.trade.AggID, f.next-1), raw)
+		f.quarantine(nowMs, conn, "aggTrade", core.ReasonIDRegression, fmt.Sprintf("id %d at a later time than %d", t.trade.AggID, f.next-1), raw)
 		f.suspectSource(nowMs)
 	}
 }
@@ -165,7 +159,7 @@ func (f *Feed) hold(nowMs int64, t written) {
 	if old, ok := f.held.put(heldTrade{written: t}); ok {
 		f.Counts.Duplicates++
 		if old.written != t && old.kind == heldGood {
-			f.quarantine(nowMs, 0, "aggTrade", ReasonDupConflict, fmt.Sprintf("trade %d came twice with different content", t.trade.AggID), nil)
+			f.quarantine(nowMs, 0, "aggTrade", core.ReasonDupConflict, fmt.Sprintf("trade %d came twice with different content", t.trade.AggID), nil)
 		}
 	}
 	if f.held.len() > f.cfg.MaxHeld {
@@ -180,7 +174,7 @@ func (f *Feed) Witness(nowMs, conn int64, w Witness, raw []byte) {
 	f.learnTime(nowMs, w.EventMs)
 	if w.Closed {
 		if detail := f.checkWitness(nowMs, &w); detail != "" {
-			f.quarantine(nowMs, conn, "kline", ReasonFutureTime, detail, &RawTrade{Raw: raw})
+			f.quarantine(nowMs, conn, "kline", core.ReasonFutureTime, detail, &RawTrade{Raw: raw})
 		} else {
 			f.clock.witness(w)
 		}
@@ -189,8 +183,8 @@ func (f *Feed) Witness(nowMs, conn int64, w Witness, raw []byte) {
 }
 
 func (f *Feed) learnTime(nowMs, eventMs int64) {
-	if !f.source.Frame(nowMs, eventMs, f.cfg.FutureMs) && nowMs >= f.timeAskedMs+AskTimeMs {
-		f.timeAskedMs, f.out.AskTime = nowMs, true
+	if f.source.Frame(nowMs, eventMs, f.cfg.FutureMs) {
+		f.log.AskTime()
 	}
 }
 
@@ -201,10 +195,7 @@ func (f *Feed) SourceTime(nowMs, serverMs int64) {
 
 // ConnUp says that a connection is subscribed: trades after this call arrive on it.
 func (f *Feed) ConnUp(nowMs, conn int64) {
-	first := len(f.conns) == 0
-	f.conns[conn] = true
-	f.wasUp = true
-	if first {
+	if f.conns.Up(conn) {
 		f.catchUp = true
 		f.fetch.ups++
 		f.fetch.fails, f.fetch.notBefore = 0, nowMs
@@ -214,8 +205,7 @@ func (f *Feed) ConnUp(nowMs, conn int64) {
 
 // ConnDown says that a connection is gone; reason is for a person.
 func (f *Feed) ConnDown(nowMs, conn int64, reason string) {
-	delete(f.conns, conn)
-	f.status.downReason = reason
+	f.conns.Down(conn, reason)
 	f.step(nowMs)
 }
 
@@ -260,7 +250,7 @@ func (f *Feed) drain(nowMs int64) {
 		case h.kind == heldBad:
 			f.writeGap(nowMs, id, id, "the source's own answer is not usable")
 		case h.kind == heldGood && !h.rest && !f.follows(h.written):
-			f.quarantine(nowMs, 0, "aggTrade", ReasonAggRange, fmt.Sprintf("trade %d: first trade %d after %d", id, h.trade.FirstID, f.last.trade.LastID), nil)
+			f.quarantine(nowMs, 0, "aggTrade", core.ReasonAggRange, fmt.Sprintf("trade %d: first trade %d after %d", id, h.trade.FirstID, f.last.trade.LastID), nil)
 			f.held.pop()
 			f.fetch.wanted = true
 			continue

@@ -2,6 +2,8 @@ package feed
 
 import (
 	"fmt"
+
+	"github.com/tickcast/tickcast/ingest/core"
 )
 
 // fetchState is the one request that a feed may have under way.
@@ -40,13 +42,13 @@ func (f *Feed) ask(nowMs int64, r Request) {
 	}
 	r.Serial = s.serial
 	s.req = r
-	f.out.Requests = append(f.out.Requests, r)
+	f.requests = append(f.requests, r)
 }
 
 // stepFetch asks for what is missing.
 func (f *Feed) stepFetch(nowMs int64) {
 	s := &f.fetch
-	if s.busy || nowMs < s.notBefore || f.epoch == 0 {
+	if s.busy || nowMs < s.notBefore || f.log.Epoch == 0 {
 		return
 	}
 	switch {
@@ -60,7 +62,7 @@ func (f *Feed) stepFetch(nowMs int64) {
 		f.ask(nowMs, Request{Kind: FetchSince, SinceMs: f.joinMs, Rows: f.cfg.PageRows})
 	case f.day.holding:
 		f.ask(nowMs, Request{Kind: FetchDays, SinceMs: f.day.beforeMs, Days: f.cfg.SeedDays})
-	case len(f.conns) == 0 || !f.missing(nowMs):
+	case f.conns.Len() == 0 || !f.missing(nowMs):
 	case f.next < 0:
 		f.ask(nowMs, Request{Kind: FetchLatest, Rows: 1})
 	default:
@@ -102,7 +104,7 @@ func (f *Feed) Answer(nowMs int64, a *Answer) {
 	if a.Err != nil {
 		s.wanted = s.wanted || f.phase == phaseFollow && s.req.Kind == FetchFrom
 		f.retry(nowMs)
-		f.notef(true, "fetch %s: %v", s.req.Kind, a.Err)
+		f.log.Notef(true, "fetch %s: %v", s.req.Kind, a.Err)
 		f.step(nowMs)
 		return
 	}
@@ -131,12 +133,12 @@ func (f *Feed) fill(nowMs int64, a *Answer) {
 			s.emptyAt, s.verifyBy, s.mismatches = 0, 0, 0
 			if f.phase == phaseVerify {
 				f.phase = phaseFollow
-				f.notef(false, "the log goes on after trade %d", f.last.trade.AggID)
+				f.log.Notef(false, "the log goes on after trade %d", f.last.trade.AggID)
 			}
 		}
 	}
 	before := f.next
-	alone := f.held.empty() && !f.catchUp && len(f.conns) > 0
+	alone := f.held.empty() && !f.catchUp && f.conns.Len() > 0
 	all := f.takeRows(nowMs, a.Trades)
 	f.drain(nowMs)
 	switch {
@@ -158,10 +160,10 @@ func (f *Feed) fill(nowMs int64, a *Answer) {
 		s.fails = 0
 		// REST may be a little faster than the frames; long before now it is not.
 		if alone && firstMs < s.askMs-f.cfg.WitnessLagMs {
-			f.out.Reconnect = fmt.Sprintf("REST has trades from %d on that no frame brought", before)
+			f.reconnect = fmt.Sprintf("REST has trades from %d on that no frame brought", before)
 		}
 		if f.catchUp && len(a.Trades) == s.req.Rows {
-			f.notef(false, "filling: trade %d of %s is in the log", f.last.trade.AggID, clockText(f.last.ms))
+			f.log.Notef(false, "filling: trade %d of %s is in the log", f.last.trade.AggID, core.TimeText(f.last.ms))
 		}
 	}
 	switch {
@@ -171,7 +173,7 @@ func (f *Feed) fill(nowMs int64, a *Answer) {
 			f.retry(nowMs)
 		}
 	case f.held.empty():
-		if s.up == s.ups && len(f.conns) > 0 {
+		if s.up == s.ups && f.conns.Len() > 0 {
 			f.catchUp = false
 		}
 		if !progress {
@@ -204,7 +206,7 @@ func (f *Feed) sameMarket(nowMs int64, a *Answer) (same, known bool) {
 		return true, false
 	}
 	t, reason, _ := f.check(nowMs, row, false)
-	if t == want || reason == ReasonTombstone && row.AggID == s.req.FromID {
+	if t == want || reason == core.ReasonTombstone && row.AggID == s.req.FromID {
 		return true, true
 	}
 	if s.mismatches++; s.mismatches < 2 { // one wrong answer is not another market
@@ -222,7 +224,7 @@ func (f *Feed) takeRows(nowMs int64, rows []RawTrade) bool {
 	for i := range rows {
 		row := &rows[i]
 		if row.AggID <= prev {
-			f.quarantine(nowMs, 0, "aggTrades", ReasonRestShape, fmt.Sprintf("id %d after %d in one answer", row.AggID, prev), row)
+			f.quarantine(nowMs, 0, "aggTrades", core.ReasonRestShape, fmt.Sprintf("id %d after %d in one answer", row.AggID, prev), row)
 			continue
 		}
 		prev = row.AggID
@@ -230,14 +232,14 @@ func (f *Feed) takeRows(nowMs int64, rows []RawTrade) bool {
 			continue
 		}
 		t, reason, detail := f.check(nowMs, row, false)
-		if reason == ReasonFutureTime { // the source tells of the past only: it is its clock that we do not know; the row is fetched again
-			f.out.AskTime = true
+		if reason == core.ReasonFutureTime { // the source tells of the past only: it is its clock that we do not know; the row is fetched again
+			f.log.AskTime()
 			return false
 		}
 		h := heldTrade{written: t, rest: true}
 		if reason != "" {
 			h.kind = heldBad
-			if reason == ReasonTombstone {
+			if reason == core.ReasonTombstone {
 				h.kind = heldTombstone
 			}
 		}
@@ -246,7 +248,7 @@ func (f *Feed) takeRows(nowMs int64, rows []RawTrade) bool {
 			f.quarantine(nowMs, 0, "aggTrades", reason, detail, row)
 		}
 		if had && !old.rest && h.kind == heldGood && old.written != t {
-			f.quarantine(nowMs, 0, "aggTrades", ReasonDupConflict, fmt.Sprintf("REST and frame differ in trade %d: REST counts", row.AggID), row)
+			f.quarantine(nowMs, 0, "aggTrades", core.ReasonDupConflict, fmt.Sprintf("REST and frame differ in trade %d: REST counts", row.AggID), row)
 		}
 	}
 	return true

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tickcast/tickcast/ingest/core"
 	"github.com/tickcast/tickcast/ingest/feed"
 	"github.com/tickcast/tickcast/market"
 )
@@ -58,7 +59,7 @@ func (s *stage) do(w []string) (err error) {
 	case "answer": // answer [lag=2] [hole=5] [bad=6] [tombstone=7]: what REST says to the oldest request; answer error
 		err = s.answer(w[1:])
 	case "malformed":
-		s.feed.Malformed(s.nowMs, 1, "btcusdt@aggTrade", feed.ReasonBadJSON, "unexpected end of JSON input", []byte(`{"e":"agg`))
+		s.feed.Malformed(s.nowMs, 1, "btcusdt@aggTrade", core.ReasonBadJSON, "unexpected end of JSON input", []byte(`{"e":"agg`))
 		s.take()
 	default:
 		err = fmt.Errorf("unknown command %q", w[0])

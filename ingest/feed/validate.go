@@ -1,64 +1,23 @@
 package feed
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 
+	"github.com/tickcast/tickcast/ingest/core"
 	"github.com/tickcast/tickcast/market"
 )
 
-// Reasons for quarantine. Exact duplicates are counted, not quarantined.
-const (
-	ReasonBadJSON      = "BAD_JSON"
-	ReasonBadNumber    = "BAD_NUMBER"
-	ReasonNonPositive  = "NON_POSITIVE"
-	ReasonOffTick      = "OFF_TICK" // has more decimals than the contract: it cannot be written
-	ReasonSymbol       = "SYMBOL_MISMATCH"
-	ReasonTimeUnit     = "TIME_UNIT"
-	ReasonFutureTime   = "FUTURE_TS"
-	ReasonAncientTime  = "ANCIENT_TS"
-	ReasonDupConflict  = "DUP_CONFLICT"
-	ReasonIDRegression = "ID_REGRESSION"
-	ReasonAggRange     = "AGG_RANGE"
-	ReasonTombstone    = "TOMBSTONE"
-	ReasonRestShape    = "REST_SHAPE"
-	ReasonUnknownEvent = "UNKNOWN_EVENT"
-	ReasonNonText      = "NON_TEXT_FRAME"
-	ReasonTooBig       = "FRAME_TOO_BIG"
-	ReasonPanic        = "HANDLER_PANIC"
-	ReasonBadKline     = "BAD_KLINE"
-)
-
-// Quarantined is a piece of outside data that cannot be true, with the reason.
-type Quarantined struct {
-	Source     string
-	Contract   string // empty: not known
-	Channel    string // stream or REST endpoint
-	Conn       int64  // 0: REST
-	Reason     string
-	Detail     string
-	ReceivedMs int64
-	Raw        []byte // as received, at most MaxRaw bytes
-	Truncated  bool
-}
-
-// MaxRaw bounds Quarantined.Raw.
-const MaxRaw = 64 << 10
-
 func (f *Feed) quarantine(nowMs, conn int64, channel, reason, detail string, raw *RawTrade) {
 	f.Counts.Quarantined++
-	q := Quarantined{Source: f.contract.Source, Contract: f.contract.ID, Channel: channel, Conn: conn, Reason: reason, Detail: detail, ReceivedMs: nowMs}
+	var text []byte
 	if raw != nil {
-		q.Raw = raw.Raw
-		if q.Raw == nil && raw.Price != "" {
-			q.Raw = raw.describe()
+		text = raw.Raw
+		if text == nil && raw.Price != "" {
+			text = raw.describe()
 		}
 	}
-	if len(q.Raw) > MaxRaw {
-		q.Raw, q.Truncated = q.Raw[:MaxRaw], true
-	}
-	f.out.Quarantined = append(f.out.Quarantined, q)
+	f.log.Quarantine(nowMs, conn, channel, reason, detail, text)
 }
 
 // describe gives a REST row its wire form back; REST answers are decoded as a whole.
@@ -69,53 +28,43 @@ func (t *RawTrade) describe() []byte {
 
 // check refuses what cannot be true. What is merely odd passes: the venue's candles contain it too.
 func (f *Feed) check(nowMs int64, raw *RawTrade, live bool) (t written, reason, detail string) {
-	c := &f.contract
+	c := &f.log.Contract
 	if live && raw.Symbol != c.Symbol {
-		return t, ReasonSymbol, fmt.Sprintf("symbol %.20q, want %q", raw.Symbol, c.Symbol)
+		return t, core.ReasonSymbol, fmt.Sprintf("symbol %.20q, want %q", raw.Symbol, c.Symbol)
 	}
 	t.ms = raw.TradeMs
 	t.trade = market.Trade{AggID: raw.AggID, FirstID: raw.FirstID, LastID: raw.LastID, BuyerMaker: raw.BuyerMaker}
 	if raw.FirstID == -1 && raw.LastID == -1 {
-		return t, ReasonTombstone, fmt.Sprintf("trade %d was taken back by the source", raw.AggID)
+		return t, core.ReasonTombstone, fmt.Sprintf("trade %d was taken back by the source", raw.AggID)
 	}
 	if raw.AggID < 0 || raw.FirstID < 0 || raw.LastID < raw.FirstID {
-		return t, ReasonAggRange, fmt.Sprintf("aggregate %d of trades %d to %d", raw.AggID, raw.FirstID, raw.LastID)
+		return t, core.ReasonAggRange, fmt.Sprintf("aggregate %d of trades %d to %d", raw.AggID, raw.FirstID, raw.LastID)
 	}
 	var err error
 	if t.trade.Price, err = market.ParseScaled(raw.Price, c.Tick.Scale); err != nil {
-		return t, decimalReason(err), fmt.Sprintf("price %.40q: %v", raw.Price, err)
+		return t, core.DecimalReason(err), fmt.Sprintf("price %.40q: %v", raw.Price, err)
 	}
 	if t.trade.Qty, err = market.ParseScaled(raw.Qty, c.Step.Scale); err != nil {
-		return t, decimalReason(err), fmt.Sprintf("quantity %.40q: %v", raw.Qty, err)
+		return t, core.DecimalReason(err), fmt.Sprintf("quantity %.40q: %v", raw.Qty, err)
 	}
 	if t.trade.Price <= 0 || t.trade.Qty <= 0 {
-		return t, ReasonNonPositive, fmt.Sprintf("price %.40q, quantity %.40q", raw.Price, raw.Qty)
+		return t, core.ReasonNonPositive, fmt.Sprintf("price %.40q, quantity %.40q", raw.Price, raw.Qty)
 	}
 	reason, detail = f.checkTime(nowMs, raw, live)
 	return t, reason, detail
 }
 
-func decimalReason(err error) string {
-	if errors.Is(err, market.ErrOffScale) {
-		return ReasonOffTick
-	}
-	return ReasonBadNumber
-}
-
-// inMs says whether a time can be one in milliseconds: those of 1973 to 5138; seconds and microseconds of our days are not among them.
-func inMs(t int64) bool { return t >= 1e11 && t < 1e14 }
-
 func (f *Feed) checkTime(nowMs int64, raw *RawTrade, live bool) (reason, detail string) {
 	ms := raw.TradeMs
 	switch {
-	case !inMs(ms):
-		return ReasonTimeUnit, fmt.Sprintf("trade time %d is not in milliseconds", ms)
+	case !core.InMs(ms):
+		return core.ReasonTimeUnit, fmt.Sprintf("trade time %d is not in milliseconds", ms)
 	case f.source.Known && ms > f.source.At(nowMs)+f.cfg.FutureMs:
-		return ReasonFutureTime, fmt.Sprintf("trade time %d, the source's clock says %d", ms, f.source.At(nowMs))
+		return core.ReasonFutureTime, fmt.Sprintf("trade time %d, the source's clock says %d", ms, f.source.At(nowMs))
 	case live && ms > raw.EventMs+1000:
-		return ReasonFutureTime, fmt.Sprintf("trade time %d, its frame's %d", ms, raw.EventMs)
+		return core.ReasonFutureTime, fmt.Sprintf("trade time %d, its frame's %d", ms, raw.EventMs)
 	case f.maxMs > 0 && ms < f.maxMs-f.cfg.AncientMs:
-		return ReasonAncientTime, fmt.Sprintf("trade time %d, that of an earlier trade %d", ms, f.maxMs)
+		return core.ReasonAncientTime, fmt.Sprintf("trade time %d, that of an earlier trade %d", ms, f.maxMs)
 	}
 	return "", ""
 }
@@ -137,7 +86,7 @@ func (f *Feed) checkKline(p market.Period, k *RawKline) (market.Candle, error) {
 	if k.OpenMs <= 0 || p.OpenMs(k.OpenMs) != k.OpenMs || k.CloseMs != p.NextMs(k.OpenMs)-1 {
 		return c, fmt.Errorf("%s kline from %d to %d", p, k.OpenMs, k.CloseMs)
 	}
-	price, step := f.contract.Tick.Scale, f.contract.Step.Scale
+	price, step := f.log.Contract.Tick.Scale, f.log.Contract.Step.Scale
 	for _, v := range [...]struct {
 		to   *int64
 		text string

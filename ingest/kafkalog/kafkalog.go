@@ -11,7 +11,7 @@ import (
 
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/ingest"
-	"github.com/tickcast/tickcast/ingest/feed"
+	"github.com/tickcast/tickcast/ingest/core"
 	"github.com/tickcast/tickcast/kafka"
 	"github.com/tickcast/tickcast/kafka/marketlog"
 	"github.com/tickcast/tickcast/market"
@@ -32,7 +32,7 @@ func New(cfg kafka.Config, log *slog.Logger) (*Log, error) {
 }
 
 // topics are where the logs are.
-var topics = [...]string{feed.Trades: catalog.MarketTrades, feed.Books: catalog.MarketBooks}
+var topics = [...]string{core.Trades: catalog.MarketTrades, core.Books: catalog.MarketBooks}
 
 // Append implements ingest.Log.
 func (l *Log) Append(ctx context.Context, to ingest.Input, rec market.Record) error {
@@ -69,7 +69,7 @@ func (l *Log) Quarantine(q ingest.Quarantined) error {
 // Tail implements ingest.Log.
 func (l *Log) Tail(ctx context.Context, of ingest.Input, c *market.Contract) (ingest.Tail, error) {
 	enough := enoughTrades
-	if of == feed.Books {
+	if of == core.Books {
 		enough = enoughBooks
 	}
 	writer, rs, err := l.TakeOver(ctx, topics[of], c, enough)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/ingest"
-	"github.com/tickcast/tickcast/ingest/feed"
+	"github.com/tickcast/tickcast/ingest/core"
 	"github.com/tickcast/tickcast/ingest/kafkalog"
 	"github.com/tickcast/tickcast/kafka"
 	"github.com/tickcast/tickcast/kafka/embedded"
@@ -76,7 +76,7 @@ func (s *script) write(kind market.Kind, n int) {
 			Trade: market.Trade{Price: 1, Qty: 1, AggID: s.seq, FirstID: s.seq, LastID: s.seq}}
 		r.Spec.Contract.Tick, r.Spec.Contract.Step, r.Spec.Seeds = market.Unit{Scale: 2, Size: 1}, market.Unit{Scale: 5, Size: 1}, 3
 		r.Seed = market.Candle{Period: market.Period1m, OpenMs: 60_000 * s.seq, Open: 1, High: 1, Low: 1, Close: 1}
-		if err := s.log.Append(s.t.Context(), feed.Trades, r); err != nil {
+		if err := s.log.Append(s.t.Context(), core.Trades, r); err != nil {
 			s.t.Fatal(err)
 		}
 	}
@@ -119,7 +119,7 @@ func TestAnEarlierWriterIsShutOutBeforeTheTailIsRead(t *testing.T) {
 	s.write(market.KindOpen, 1)
 	s.write(market.KindTrade, 10)
 	inLog(t, cfg, 11)
-	first, err := next.Tail(t.Context(), feed.Trades, &btc)
+	first, err := next.Tail(t.Context(), core.Trades, &btc)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestAnEarlierWriterIsShutOutBeforeTheTailIsRead(t *testing.T) {
 	}
 	s.write(market.KindTrade, 5)
 	inLog(t, cfg, 18)                                      // with two open records: the first one was not above the earlier writer
-	again, err := old.Tail(t.Context(), feed.Trades, &btc) // all that a reader sees
+	again, err := old.Tail(t.Context(), core.Trades, &btc) // all that a reader sees
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func TestTheTailReachesBackToWhatItNeeds(t *testing.T) {
 			other := market.Record{Kind: market.KindClock, Contract: "ETHUSDT", Source: "binance", Epoch: 1, EventMs: 1}
 			for i := range 9000 { // the shipped catalogue may have both in one partition
 				other.Seq = int64(i)
-				if err := s.log.Append(s.t.Context(), feed.Trades, other); err != nil {
+				if err := s.log.Append(s.t.Context(), core.Trades, other); err != nil {
 					s.t.Fatal(err)
 				}
 			}
@@ -180,7 +180,7 @@ func TestTheTailReachesBackToWhatItNeeds(t *testing.T) {
 			s := script{t: t, log: l, writer: 1}
 			s.write(market.KindOpen, 1)
 			c.write(&s)
-			tail, err := l.Tail(t.Context(), feed.Trades, &btc)
+			tail, err := l.Tail(t.Context(), core.Trades, &btc)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -216,7 +216,7 @@ func TestAppendEndsWhenKafkaIsAway(t *testing.T) {
 	defer stop()
 	r := market.Record{Kind: market.KindClock, Contract: contract, EventMs: 1}
 	for err == nil {
-		err = l.Append(ctx, feed.Trades, r)
+		err = l.Append(ctx, core.Trades, r)
 	}
 	l.Status(market.Status{Scope: contract, Kind: "feed"})
 	if err := l.Quarantine(ingest.Quarantined{Source: "binance", Reason: "BAD_JSON"}); err == nil {
@@ -238,7 +238,7 @@ func TestEachLogHasItsTopicAndItsTail(t *testing.T) {
 		for seq := range n {
 			r := market.Record{Kind: market.KindTrade, Contract: contract, Source: "binance", Writer: 1, Epoch: 7, Seq: seq + 1, EventMs: 1000 + seq, PriceScale: 2, QtyScale: 5,
 				Trade: market.Trade{AggID: seq, FirstID: seq, LastID: seq, Price: 100, Qty: 1}}
-			if to == feed.Books {
+			if to == core.Books {
 				r.Kind, r.Trade = market.KindDiff, market.Trade{}
 				r.Book = market.BookChange{FirstID: seq, LastID: seq, Bids: level, Asks: nil}
 			}
@@ -247,16 +247,16 @@ func TestEachLogHasItsTopicAndItsTail(t *testing.T) {
 			}
 		}
 	}
-	write("BTCUSDT", feed.Books, 20) // the tail of BTCUSDT's books lies far behind those of the others in the same partition
+	write("BTCUSDT", core.Books, 20) // the tail of BTCUSDT's books lies far behind those of the others in the same partition
 	for _, id := range []string{"ETHUSDT", "SOLUSDT", "XRPUSDT", "BNBUSDT", "ADAUSDT", "LTCUSDT"} {
-		write(id, feed.Books, 3000)
+		write(id, core.Books, 3000)
 	}
-	write("BTCUSDT", feed.Trades, 10)
+	write("BTCUSDT", core.Trades, 10)
 	for _, c := range []struct {
 		of   ingest.Input
 		kind market.Kind
 		last int64
-	}{{feed.Books, market.KindDiff, 20}, {feed.Trades, market.KindTrade, 10}} {
+	}{{core.Books, market.KindDiff, 20}, {core.Trades, market.KindTrade, 10}} {
 		tail, err := log.Tail(t.Context(), c.of, &btc)
 		if err != nil {
 			t.Fatal(err)
@@ -266,7 +266,7 @@ func TestEachLogHasItsTopicAndItsTail(t *testing.T) {
 			t.Fatalf("%s: the tail has %d records, want it to end with %s %d", c.of, n, c.kind, c.last)
 		}
 	}
-	if tail, err := log.Tail(t.Context(), feed.Books, &market.Contract{ID: "NOBODY", Source: "binance"}); err != nil || len(tail.Records) != 1 { // its own open record
+	if tail, err := log.Tail(t.Context(), core.Books, &market.Contract{ID: "NOBODY", Source: "binance"}); err != nil || len(tail.Records) != 1 { // its own open record
 		t.Errorf("a contract without a log has a tail of %d records, %v", len(tail.Records), err)
 	}
 

@@ -4,14 +4,15 @@ import (
 	"context"
 
 	"github.com/tickcast/tickcast/ingest/binance"
+	"github.com/tickcast/tickcast/ingest/core"
 	"github.com/tickcast/tickcast/ingest/depth"
 	"github.com/tickcast/tickcast/ingest/feed"
 	"github.com/tickcast/tickcast/market"
 )
 
-// core is the pure part of one contract's log: feed for trades, depth for order books. It belongs to one goroutine; nowMs never goes back. What the calls cause
+// machine is the pure core of one contract's log: feed for trades, depth for order books. It belongs to one goroutine; nowMs never goes back. What the calls cause
 // is taken with effects, which is valid until the next call.
-type core interface {
+type machine interface {
 	start(nowMs, writer int64, tail []market.Record)
 	take(nowMs int64, e *binance.Event)
 	sourceTime(nowMs, serverMs int64)
@@ -30,7 +31,7 @@ type effects struct {
 	records     []market.Record
 	quarantined []Quarantined
 	statuses    []market.Status
-	notes       []feed.Note
+	notes       []core.Note
 	askTime     bool   // the source's time is wanted at once
 	reconnect   string // not empty: the connections are to be replaced, for this reason
 	// fetches ask the source's REST side, each on a goroutine of its own; what they return gives the answer to the core, on the core's goroutine.
