@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/tickcast/tickcast/ingest/core/coretest"
 	"github.com/tickcast/tickcast/ingest/depth"
 )
 
@@ -47,7 +48,7 @@ func TestAfterEachFaultTheLogSaysGapAndTheBookIsRightAgain(t *testing.T) {
 				w.bad = false
 				done := false
 				w.schedule(func(d depth.RawDiff) {
-					if done || d.EventMs < baseMs+once || !w.reader.valid {
+					if done || d.EventMs < coretest.BaseMs+once || !w.reader.valid {
 						w.over(0, func() { w.frame(d) })
 						if late := w.late; late != nil {
 							w.late = nil
@@ -60,14 +61,14 @@ func TestAfterEachFaultTheLogSaysGapAndTheBookIsRightAgain(t *testing.T) {
 					c.fault(w, d)
 					w.after(3_000, func() { w.bad = false })
 				})
-				w.feed.Start(w.nowMs, w.nowMs, nil)
+				w.feed.Start(w.NowMs, w.NowMs, nil)
 				w.connect()
-				w.until(t, baseMs+45_000)
+				w.until(t, coretest.BaseMs+45_000)
 				if !done {
 					t.Fatalf("seed %d: the fault did not happen", seed)
 				}
 				if c.gaps != (w.reader.gaps > 0) {
-					t.Fatalf("seed %d: %d gaps in the log\n%s", seed, w.reader.gaps, w.tail())
+					t.Fatalf("seed %d: %d gaps in the log\n%s", seed, w.reader.gaps, w.Tail())
 				}
 				w.settled(t)
 			}
@@ -89,7 +90,7 @@ func TestTheBookIsTheExchangesWhateverHappens(t *testing.T) {
 func chaos(t *testing.T, seed uint64) {
 	const calm = 90_000
 	w := newWorld(seed, 110_000)
-	w.restMs, w.lostMs = 2_000, baseMs
+	w.restMs, w.lostMs = 2_000, coretest.BaseMs
 	w.schedule(func(d depth.RawDiff) {
 		if !w.up || w.silent || w.chance(0.01) {
 			w.lostMs = d.EventMs
@@ -115,7 +116,7 @@ func chaos(t *testing.T, seed uint64) {
 			case 0:
 				w.disconnect()
 				w.after(w.rnd.Int64N(4_000), func() {
-					w.lostMs = w.nowMs
+					w.lostMs = w.NowMs
 					if !w.up {
 						w.connect()
 					}
@@ -123,17 +124,17 @@ func chaos(t *testing.T, seed uint64) {
 			case 1:
 				w.silent = true
 				w.after(w.rnd.Int64N(4_000), func() {
-					w.lostMs = w.nowMs
+					w.lostMs = w.NowMs
 					w.disconnect()
 					w.connect()
 				})
 			case 2:
-				w.lostMs = w.nowMs // what is on its way is lost, and REST may not know it yet
+				w.lostMs = w.NowMs // what is on its way is lost, and REST may not know it yet
 				w.restart()
 			default: // another connection takes over
 				old := w.conn
 				w.connect()
-				w.after(w.rnd.Int64N(300), func() { w.feed.ConnDown(w.nowMs, old, "replaced") })
+				w.after(w.rnd.Int64N(300), func() { w.feed.ConnDown(w.NowMs, old, "replaced") })
 			}
 		})
 	}
@@ -144,11 +145,11 @@ func chaos(t *testing.T, seed uint64) {
 			w.connect()
 		}
 	})
-	w.feed.Start(w.nowMs, w.nowMs, nil)
+	w.feed.Start(w.NowMs, w.NowMs, nil)
 	w.connect()
-	w.until(t, baseMs+135_000)
+	w.until(t, coretest.BaseMs+135_000)
 	w.settled(t)
 	if w.reader.gaps == 0 {
-		t.Errorf("no gap in the log\n%s", w.tail())
+		t.Errorf("no gap in the log\n%s", w.Tail())
 	}
 }

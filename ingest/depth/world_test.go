@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/tickcast/tickcast/ingest/core/coretest"
 	"github.com/tickcast/tickcast/ingest/depth"
 	"github.com/tickcast/tickcast/market"
 )
@@ -106,17 +107,12 @@ func (x *exchange) snapshot(serial, id int64, levels int) *depth.Answer {
 	return a
 }
 
-type event struct {
-	atMs int64
-	do   func()
-}
-
 // world is the exchange, a network and the feed between them and the log.
 type world struct {
 	*stage
 	rnd    *rand.Rand
 	x      *exchange
-	events []event
+	events coretest.Events
 	conn   int64
 	up     bool
 	silent bool
@@ -135,35 +131,26 @@ func newWorld(seed uint64, length int64) *world {
 	if seed%3 == 0 {
 		w.cfg.Levels, w.cfg.RefreshLevels, w.cfg.RefreshMinMs = 10, 6, 500
 	}
-	w.feed = depth.New(w.cfg, w.contract, true)
-	w.x = newExchange(w.rnd, baseMs-2000, baseMs+length)
-	w.nowMs = baseMs
+	w.feed = depth.New(w.cfg, w.Contract, true)
+	w.x = newExchange(w.rnd, coretest.BaseMs-2000, coretest.BaseMs+length)
+	w.NowMs = coretest.BaseMs
 	return w
 }
 
-func (w *world) after(ms int64, do func()) {
-	e := event{w.nowMs + ms, do}
-	i, _ := slices.BinarySearchFunc(w.events, e.atMs+1, func(e event, at int64) int {
-		if e.atMs < at {
-			return -1
-		}
-		return 1
-	})
-	w.events = slices.Insert(w.events, i, e)
-}
+func (w *world) after(ms int64, do func()) { w.events.Add(w.NowMs+ms, do) }
 
 func (w *world) chance(p float64) bool { return w.bad && w.rnd.Float64() < p }
 
 // schedule lets each diff be sent at its time, and a sign of life each second.
 func (w *world) schedule(send func(depth.RawDiff)) {
 	for _, d := range w.x.diffs {
-		if d.EventMs >= w.nowMs {
-			w.after(d.EventMs-w.nowMs, func() { send(d) })
+		if d.EventMs >= w.NowMs {
+			w.after(d.EventMs-w.NowMs, func() { send(d) })
 		}
 	}
 	end := w.x.diffs[len(w.x.diffs)-1].EventMs + 30_000
-	for ms := w.nowMs; ms < end; ms += 1000 {
-		w.after(ms-w.nowMs, func() { w.over(2, func() { w.feed.Heard(w.nowMs, w.nowMs-2) }) })
+	for ms := w.NowMs; ms < end; ms += 1000 {
+		w.after(ms-w.NowMs, func() { w.over(2, func() { w.feed.Heard(w.NowMs, w.NowMs-2) }) })
 	}
 }
 
@@ -180,26 +167,26 @@ func (w *world) over(delay int64, do func()) {
 	})
 }
 
-func (w *world) frame(d depth.RawDiff) { w.feed.Diff(w.nowMs, w.conn, &d) }
+func (w *world) frame(d depth.RawDiff) { w.feed.Diff(w.NowMs, w.conn, &d) }
 
 func (w *world) connect() {
 	w.conn++
 	w.up, w.silent = true, false
-	w.feed.ConnUp(w.nowMs, w.conn)
+	w.feed.ConnUp(w.NowMs, w.conn)
 }
 
 func (w *world) disconnect() {
 	if w.up {
 		w.up = false
-		w.feed.ConnDown(w.nowMs, w.conn, "cut")
+		w.feed.ConnDown(w.NowMs, w.conn, "cut")
 	}
 }
 
 func (w *world) restart() {
 	w.life++
 	w.asked, w.up = nil, false
-	w.feed = depth.New(w.cfg, w.contract, true)
-	w.feed.Start(w.nowMs, nextWriter(w.nowMs, w.log), w.log[max(0, len(w.log)-100):])
+	w.feed = depth.New(w.cfg, w.Contract, true)
+	w.feed.Start(w.NowMs, w.Writer(), w.Log[max(0, len(w.Log)-100):])
 	w.connect()
 }
 
@@ -216,11 +203,11 @@ func (w *world) rest() {
 			if w.chance(0.2) {
 				a = &depth.Answer{Serial: r.Serial, Err: errors.New("status 503")}
 			} else {
-				a = w.x.snapshot(r.Serial, w.known(w.nowMs-old), r.Levels)
+				a = w.x.snapshot(r.Serial, w.known(w.NowMs-old), r.Levels)
 			}
 			w.after(w.rnd.Int64N(150), func() {
 				if w.life == life {
-					w.feed.Answer(w.nowMs, a)
+					w.feed.Answer(w.NowMs, a)
 				}
 			})
 		})
@@ -243,47 +230,33 @@ func (w *world) known(ms int64) int64 {
 
 // until runs the world.
 func (w *world) until(t *testing.T, endMs int64) {
-	for steps := 0; w.nowMs < endMs; steps++ {
-		if steps > 2_000_000 {
-			t.Fatal("the feed does not come to rest")
-		}
+	w.events.Run(t, &w.NowMs, endMs, func() coretest.Core {
 		w.take()
 		w.check(t)
 		w.rest()
-		wake := w.feed.Wake(w.nowMs)
-		if len(w.events) == 0 || wake < w.events[0].atMs {
-			w.nowMs = wake
-			w.feed.Tick(wake)
-			continue
-		}
-		e := w.events[0]
-		w.events = w.events[1:]
-		w.nowMs = e.atMs
-		e.do()
-	}
-	w.take()
-	w.check(t)
+		return w.feed
+	})
 }
 
 // check reads what is new in the log: after each command the reader's book must be the true one at that update.
 func (w *world) check(t *testing.T) {
 	t.Helper()
-	for ; w.read < len(w.log); w.read++ {
-		r := &w.log[w.read]
+	for ; w.read < len(w.Log); w.read++ {
+		r := &w.Log[w.read]
 		if err := w.reader.read(r); err != nil {
-			t.Fatalf("%v\n%s", err, w.tail())
+			t.Fatalf("%v\n%s", err, w.Tail())
 		}
 		switch r.Kind {
 		case market.KindSnapshot, market.KindDiff:
 			if why := w.differs(r.Quality); why != "" {
-				t.Fatalf("after update %d: %s\n%s", w.reader.last, why, w.tail())
+				t.Fatalf("after update %d: %s\n%s", w.reader.last, why, w.Tail())
 			}
 		case market.KindClock:
 			for i := len(w.x.diffs) - 1; i >= 0; i-- {
 				d := &w.x.diffs[i]
 				if d.EventMs < r.EventMs {
 					if d.LastID > w.reader.last && d.EventMs > w.lostMs {
-						t.Fatalf("the clock says %s, but update %d of %s is not in the log\n%s", when(r.EventMs), d.LastID, when(d.EventMs), w.tail())
+						t.Fatalf("the clock says %s, but update %d of %s is not in the log\n%s", coretest.When(r.EventMs), d.LastID, coretest.When(d.EventMs), w.Tail())
 					}
 					break
 				}
@@ -316,17 +289,10 @@ func (w *world) differs(q market.Quality) string {
 	return ""
 }
 
-func (w *world) tail() (text string) {
-	for _, line := range w.out[max(0, len(w.out)-30):] {
-		text += "  " + line + "\n"
-	}
-	return text
-}
-
 // settled checks that the book is right again and goes on.
 func (w *world) settled(t *testing.T) {
 	t.Helper()
 	if w.feed.State() != market.FeedSynced || !w.reader.valid || w.reader.last != w.x.last() {
-		t.Fatalf("state %s, the log is at update %d of %d (valid: %t)\n%s", w.feed.State(), w.reader.last, w.x.last(), w.reader.valid, w.tail())
+		t.Fatalf("state %s, the log is at update %d of %d (valid: %t)\n%s", w.feed.State(), w.reader.last, w.x.last(), w.reader.valid, w.Tail())
 	}
 }

@@ -5,9 +5,9 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"testing"
 
+	"github.com/tickcast/tickcast/ingest/core/coretest"
 	"github.com/tickcast/tickcast/ingest/feed"
 	"github.com/tickcast/tickcast/market"
 )
@@ -29,11 +29,11 @@ func TestTheLogIsTheMarketWhateverTheExchangeDoes(t *testing.T) {
 func TestTradesThatAreHeldBackAreBounded(t *testing.T) {
 	t.Parallel()
 	s := newStage()
-	s.feed.Start(s.nowMs, s.nowMs, nil)
-	s.feed.ConnUp(s.nowMs, 1)
+	s.feed.Start(s.NowMs, s.NowMs, nil)
+	s.feed.ConnUp(s.NowMs, 1)
 	send := func(id int64) {
 		raw := s.frame(id)
-		s.feed.Trade(s.nowMs, 1, &raw)
+		s.feed.Trade(s.NowMs, 1, &raw)
 	}
 	send(1 << 50)
 	for id := int64(1); id <= 20; id++ { // the log's beginning is not known yet: all are held
@@ -44,35 +44,30 @@ func TestTradesThatAreHeldBackAreBounded(t *testing.T) {
 	}
 }
 
-type event struct {
-	atMs int64
-	do   func()
-}
-
 // world is an exchange, a network and the feed between them and the log, in virtual time.
 type world struct {
 	*stage
 	rnd    *rand.Rand
 	trades []feed.RawTrade // the market, by id from 1
-	events []event         // sorted by time
-	conn   int64           // 0: none
-	silent bool            // frames are lost, nobody says so
-	bad    bool            // faults are allowed; the last part of each run is calm
-	life   int             // of the process: answers to an older one are lost
+	events coretest.Events
+	conn   int64 // 0: none
+	silent bool  // frames are lost, nobody says so
+	bad    bool  // faults are allowed; the last part of each run is calm
+	life   int   // of the process: answers to an older one are lost
 }
 
 func newWorld(seed uint64) *world {
 	w := &world{stage: newStage(), rnd: rand.New(rand.NewPCG(seed, 7)), bad: true}
 	w.cfg.PageRows, w.cfg.MaxHeld, w.cfg.MaxFill = 20+w.rnd.IntN(20), 5+w.rnd.IntN(200), 100_000
 	w.cfg.GiveUpMs = 3_600_000
-	w.feed = feed.New(w.cfg, w.contract, true)
-	w.nowMs = baseMs + w.rnd.Int64N(60_000)
+	w.feed = feed.New(w.cfg, w.Contract, true)
+	w.NowMs = coretest.BaseMs + w.rnd.Int64N(60_000)
 	if seed%3 == 0 {
-		w.nowMs = market.Period1d.NextMs(market.Period1d.OpenMs(baseMs)) - 60_000 // midnight comes
+		w.NowMs = market.Period1d.NextMs(market.Period1d.OpenMs(coretest.BaseMs)) - 60_000 // midnight comes
 	}
-	at, id := w.nowMs-30_000, int64(1)
+	at, id := w.NowMs-30_000, int64(1)
 	pause := []int64{200, 1000, 4000}[w.rnd.IntN(3)]
-	for at < w.nowMs+180_000 {
+	for at < w.NowMs+180_000 {
 		if w.rnd.IntN(4) > 0 {
 			at += w.rnd.Int64N(pause)
 		}
@@ -83,16 +78,7 @@ func newWorld(seed uint64) *world {
 	return w
 }
 
-func (w *world) after(ms int64, do func()) {
-	e := event{w.nowMs + ms, do}
-	i, _ := slices.BinarySearchFunc(w.events, e.atMs+1, func(e event, at int64) int {
-		if e.atMs < at {
-			return -1
-		}
-		return 1
-	})
-	w.events = slices.Insert(w.events, i, e)
-}
+func (w *world) after(ms int64, do func()) { w.events.Add(w.NowMs+ms, do) }
 
 func (w *world) chance(p float64) bool { return w.bad && w.rnd.Float64() < p }
 
@@ -121,7 +107,7 @@ func (w *world) connect() {
 	w.conn++
 	conn := w.conn
 	w.silent = false
-	w.feed.ConnUp(w.nowMs, conn)
+	w.feed.ConnUp(w.NowMs, conn)
 	if w.bad {
 		w.after(1000+w.rnd.Int64N(20_000), func() {
 			if w.conn != conn || !w.bad {
@@ -138,7 +124,7 @@ func (w *world) disconnect(conn int64) {
 		return
 	}
 	w.conn = 0
-	w.feed.ConnDown(w.nowMs, conn, "cut")
+	w.feed.ConnDown(w.NowMs, conn, "cut")
 	w.after(w.rnd.Int64N(3_000), func() {
 		w.conn = conn
 		w.connect()
@@ -148,8 +134,8 @@ func (w *world) disconnect(conn int64) {
 func (w *world) restart() {
 	w.life++
 	w.conn, w.asked = w.conn+1, nil
-	w.feed = feed.New(w.cfg, w.contract, true)
-	w.feed.Start(w.nowMs, w.writer(), w.log[max(0, len(w.log)-200):])
+	w.feed = feed.New(w.cfg, w.Contract, true)
+	w.feed.Start(w.NowMs, w.Writer(), w.Log[max(0, len(w.Log)-200):])
 	w.connect()
 }
 
@@ -162,9 +148,9 @@ func (w *world) rest() {
 			lag = w.rnd.Int64N(1_200)
 		}
 		w.after(5+w.rnd.Int64N(200), func() {
-			known := w.nowMs - lag
+			known := w.NowMs - lag
 			fail := w.chance(0.2)
-			a := feed.Answer{Serial: r.Serial, ServerMs: w.nowMs}
+			a := feed.Answer{Serial: r.Serial, ServerMs: w.NowMs}
 			if fail {
 				a.Err = errors.New("status 503")
 			} else {
@@ -172,7 +158,7 @@ func (w *world) rest() {
 			}
 			w.after(w.rnd.Int64N(200), func() {
 				if w.life == life {
-					w.feed.Answer(w.nowMs, &a)
+					w.feed.Answer(w.NowMs, &a)
 				}
 			})
 		})
@@ -182,17 +168,17 @@ func (w *world) rest() {
 
 func (w *world) run(t *testing.T) {
 	for _, tr := range w.trades {
-		if tr.TradeMs > w.nowMs {
-			w.after(tr.TradeMs-w.nowMs, func() {
+		if tr.TradeMs > w.NowMs {
+			w.after(tr.TradeMs-w.NowMs, func() {
 				w.send(func() {
 					f := tr
-					f.EventMs = w.nowMs
-					w.feed.Trade(w.nowMs, w.conn, &f)
+					f.EventMs = w.NowMs
+					w.feed.Trade(w.NowMs, w.conn, &f)
 				})
 			})
 		}
 	}
-	begin, end := w.nowMs, w.trades[len(w.trades)-1].TradeMs
+	begin, end := w.NowMs, w.trades[len(w.trades)-1].TradeMs
 	for second := begin - begin%1000; second < end+20_000; second += 1000 {
 		k := feed.Witness{OpenMs: second, CloseMs: second + 999, LastID: -1, Closed: true}
 		for _, tr := range w.trades {
@@ -201,10 +187,10 @@ func (w *world) run(t *testing.T) {
 				k.LastID = tr.LastID
 			}
 		}
-		w.after(second+1002-w.nowMs, func() {
+		w.after(second+1002-w.NowMs, func() {
 			w.send(func() {
-				k.EventMs = w.nowMs
-				w.feed.Witness(w.nowMs, 1, k, nil)
+				k.EventMs = w.NowMs
+				w.feed.Witness(w.NowMs, 1, k, nil)
 			})
 		})
 	}
@@ -212,33 +198,20 @@ func (w *world) run(t *testing.T) {
 		w.after(w.rnd.Int64N(150_000), w.restart)
 	}
 	w.after(end-begin-10_000, func() { w.bad = false })
-	w.feed.Start(w.nowMs, w.nowMs, nil)
+	w.feed.Start(w.NowMs, w.NowMs, nil)
 	w.connect()
-	for steps := 0; w.nowMs < end+15_000; steps++ {
-		if steps > 2_000_000 {
-			t.Fatal("the feed does not come to rest")
-		}
+	w.events.Run(t, &w.NowMs, end+15_000, func() coretest.Core {
 		w.take()
 		w.rest()
-		wake := w.feed.Wake(w.nowMs)
-		if len(w.events) == 0 || wake < w.events[0].atMs {
-			w.nowMs = wake
-			w.feed.Tick(wake)
-			continue
-		}
-		e := w.events[0]
-		w.events = w.events[1:]
-		w.nowMs = e.atMs
-		e.do()
-	}
-	w.take()
+		return w.feed
+	})
 	w.check(t)
 }
 
 // check reads the log as a reader does.
 func (w *world) check(t *testing.T) {
 	var next, seq, clock, epoch int64
-	for i, r := range w.log {
+	for i, r := range w.Log {
 		if r.Epoch != epoch {
 			epoch, seq, next, clock = r.Epoch, 0, 0, 0
 		}
@@ -260,7 +233,7 @@ func (w *world) check(t *testing.T) {
 			}
 			clock = r.EventMs
 			if next > 0 && int(next) <= len(w.trades) && w.trades[next-1].TradeMs < clock {
-				t.Fatalf("record %d: the clock says %s, but trade %d of %s is not in the log", i, when(clock), next, when(w.trades[next-1].TradeMs))
+				t.Fatalf("record %d: the clock says %s, but trade %d of %s is not in the log", i, coretest.When(clock), next, coretest.When(w.trades[next-1].TradeMs))
 			}
 		case market.KindGap:
 			t.Fatalf("record %d: a gap %d..%d was given up", i, r.GapFrom, r.GapTo)
@@ -270,7 +243,7 @@ func (w *world) check(t *testing.T) {
 		t.Fatalf("the log ends with trade %d, the market with %d (state %s)", next-1, len(w.trades), w.feed.State())
 	}
 	if end := w.trades[len(w.trades)-1].TradeMs; clock < end+10_000 {
-		t.Fatalf("the clock stopped at %s, the market ended at %s", when(clock), when(end))
+		t.Fatalf("the clock stopped at %s, the market ended at %s", coretest.When(clock), coretest.When(end))
 	}
 	if w.feed.State() != market.FeedSynced {
 		t.Fatalf("state %s", w.feed.State())

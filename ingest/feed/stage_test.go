@@ -6,43 +6,71 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"testing"
 
 	"github.com/tickcast/tickcast/ingest/core"
+	"github.com/tickcast/tickcast/ingest/core/coretest"
 	"github.com/tickcast/tickcast/ingest/feed"
 	"github.com/tickcast/tickcast/market"
 )
+
+// stage is a feed between a scripted exchange and a log.
+type stage struct {
+	coretest.Stage
+	cfg       feed.Config
+	simulated bool
+	feed      *feed.Feed
+	market    map[int64]feed.RawTrade
+	last      int64 // newest id of the market
+	asked     []feed.Request
+}
+
+func newStage() *stage {
+	s := &stage{Stage: coretest.NewStage(), cfg: feed.DefaultConfig(), market: map[int64]feed.RawTrade{}, simulated: true}
+	s.cfg.PageRows, s.cfg.SeedDays, s.cfg.SeedMinutes, s.cfg.MaxHeld, s.cfg.MaxFill = 5, 2, 3, 8, 100
+	s.Contract.Period, s.Contract.Step = []market.Period{market.Period1s, market.Period1m}, market.Unit{Scale: 5, Size: 1}
+	s.feed = feed.New(s.cfg, s.Contract, true)
+	return s
+}
+
+func TestTranscripts(t *testing.T) {
+	coretest.Transcripts(t, func() (*coretest.Stage, func([]string) error) {
+		s := newStage()
+		return &s.Stage, s.do
+	})
+}
 
 // do carries out one command of a transcript.
 func (s *stage) do(w []string) (err error) {
 	switch w[0] {
 	case "at": // at 3.5: time passes without anybody looking
-		s.nowMs, err = seconds(w[1])
+		s.NowMs, err = coretest.Seconds(w[1])
 	case "until": // until 3.5: time passes and the feed is woken whenever it wants
-		err = s.until(w[1])
+		err = s.Until(w[1], s.feed, s.take)
 	case "market": // market 1..20 0 0.1: what the exchange traded: ids, time of the first, distance
 		err = s.trade(w[1:])
 	case "start":
-		s.feed.Start(s.nowMs, s.nowMs, nil)
+		s.feed.Start(s.NowMs, s.NowMs, nil)
 		s.take()
 	case "restart": // restart [keep=-2] [step=4] [live] [symbol=X] [anew]: a new process on the same log
 		err = s.restart(w[1:])
 	case "change": // change [step=4] [symbol=X] [periods=2]: the catalogue's entry is another one
 		if err = s.alter(w[1:]); err == nil {
-			s.feed.Change(s.nowMs, s.contract)
+			s.feed.Change(s.NowMs, s.Contract)
 			s.take()
 		}
 	case "delist":
-		s.feed.Delist(s.nowMs)
+		s.feed.Delist(s.NowMs)
 		s.take()
 	case "time": // time 5: REST's clock
 		var ms int64
-		ms, err = seconds(w[1])
-		s.feed.SourceTime(s.nowMs, ms)
+		ms, err = coretest.Seconds(w[1])
+		s.feed.SourceTime(s.NowMs, ms)
 	case "up":
-		s.feed.ConnUp(s.nowMs, number(w[1]))
+		s.feed.ConnUp(s.NowMs, coretest.Number(w[1]))
 		s.take()
 	case "down":
-		s.feed.ConnDown(s.nowMs, number(w[1]), "cut")
+		s.feed.ConnDown(s.NowMs, coretest.Number(w[1]), "cut")
 		s.take()
 	case "trade": // trade 7..9 [p=...]: frames, as the market has them but for the changes
 		var from, to int64
@@ -50,7 +78,7 @@ func (s *stage) do(w []string) (err error) {
 		for id := from; id <= to && err == nil; id++ {
 			t := s.frame(id)
 			if err = change(&t, w[2:]); err == nil {
-				s.feed.Trade(s.nowMs, 1, &t)
+				s.feed.Trade(s.NowMs, 1, &t)
 				s.take()
 			}
 		}
@@ -59,35 +87,10 @@ func (s *stage) do(w []string) (err error) {
 	case "answer": // answer [lag=2] [hole=5] [bad=6] [tombstone=7]: what REST says to the oldest request; answer error
 		err = s.answer(w[1:])
 	case "malformed":
-		s.feed.Malformed(s.nowMs, 1, "btcusdt@aggTrade", core.ReasonBadJSON, "unexpected end of JSON input", []byte(`{"e":"agg`))
+		s.feed.Malformed(s.NowMs, 1, "btcusdt@aggTrade", core.ReasonBadJSON, "unexpected end of JSON input", []byte(`{"e":"agg`))
 		s.take()
 	default:
 		err = fmt.Errorf("unknown command %q", w[0])
-	}
-	return err
-}
-
-func number(s string) int64 {
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil {
-		panic(err)
-	}
-	return n
-}
-
-func (s *stage) until(text string) error {
-	end, err := seconds(text)
-	for err == nil {
-		at := s.feed.Wake(s.nowMs)
-		if at > end {
-			s.nowMs = end
-			s.feed.Tick(s.nowMs)
-			s.take()
-			return nil
-		}
-		s.nowMs = at
-		s.feed.Tick(s.nowMs)
-		s.take()
 	}
 	return err
 }
@@ -97,7 +100,7 @@ func (s *stage) trade(w []string) error {
 	if err != nil {
 		return err
 	}
-	at, err1 := seconds(w[1])
+	at, err1 := coretest.Seconds(w[1])
 	step, err2 := strconv.ParseFloat(w[2], 64)
 	for id := from; id <= to; id++ {
 		s.market[id] = deal(id, at)
@@ -111,22 +114,22 @@ func (s *stage) trade(w []string) error {
 func (s *stage) frame(id int64) feed.RawTrade {
 	t, ok := s.market[id]
 	if !ok {
-		t = deal(id, s.nowMs)
+		t = deal(id, s.NowMs)
 	}
-	t.EventMs = max(s.nowMs, t.TradeMs)
+	t.EventMs = max(s.NowMs, t.TradeMs)
 	return t
 }
 
 func (s *stage) restart(words []string) error {
-	keep := len(s.log)
-	c, sim, anew := s.contract, s.simulated, ""
+	keep := len(s.Log)
+	c, sim, anew := s.Contract, s.simulated, ""
 	for _, w := range words {
 		k, v, _ := strings.Cut(w, "=")
 		switch k {
 		case "keep":
-			keep = len(s.log) + int(number(v))
+			keep = len(s.Log) + int(coretest.Number(v))
 		case "step":
-			c.Step = market.Unit{Scale: int(number(v)), Size: 1}
+			c.Step = market.Unit{Scale: int(coretest.Number(v)), Size: 1}
 		case "symbol":
 			c.Symbol = v
 		case "live":
@@ -137,11 +140,11 @@ func (s *stage) restart(words []string) error {
 			return fmt.Errorf("unknown word %q", w)
 		}
 	}
-	s.log = s.log[:keep]
+	s.Log = s.Log[:keep]
 	s.asked = nil
 	s.feed = feed.New(s.cfg, c, sim)
 	s.feed.BeginAnew(anew)
-	s.feed.Start(s.nowMs, s.writer(), s.log)
+	s.feed.Start(s.NowMs, s.Writer(), s.Log)
 	s.take()
 	return nil
 }
@@ -152,11 +155,11 @@ func (s *stage) alter(words []string) error {
 		k, v, _ := strings.Cut(w, "=")
 		switch k {
 		case "step":
-			s.contract.Step = market.Unit{Scale: int(number(v)), Size: 1}
+			s.Contract.Step = market.Unit{Scale: int(coretest.Number(v)), Size: 1}
 		case "symbol":
-			s.contract.Symbol = v
+			s.Contract.Symbol = v
 		case "periods": // so many of them
-			s.contract.Period = market.Periods()[:number(v)]
+			s.Contract.Period = market.Periods()[:coretest.Number(v)]
 		default:
 			return fmt.Errorf("unknown word %q", w)
 		}
@@ -165,19 +168,19 @@ func (s *stage) alter(words []string) error {
 }
 
 func (s *stage) kline(w []string) error {
-	open, err := seconds(w[0])
+	open, err := coretest.Seconds(w[0])
 	if err != nil {
 		return err
 	}
-	k := feed.Witness{OpenMs: open, CloseMs: open + 999, EventMs: s.nowMs, LastID: -1, Closed: true}
+	k := feed.Witness{OpenMs: open, CloseMs: open + 999, EventMs: s.NowMs, LastID: -1, Closed: true}
 	for _, word := range w[1:] {
 		switch key, v, _ := strings.Cut(word, "="); key {
 		case "E":
-			if k.EventMs, err = seconds(v); err != nil {
+			if k.EventMs, err = coretest.Seconds(v); err != nil {
 				return err
 			}
 		case "L":
-			k.Trades, k.LastID = 1, number(v)
+			k.Trades, k.LastID = 1, coretest.Number(v)
 		}
 	}
 	for _, t := range s.market {
@@ -186,18 +189,9 @@ func (s *stage) kline(w []string) error {
 			k.LastID = max(k.LastID, t.LastID)
 		}
 	}
-	s.feed.Witness(s.nowMs, 1, k, nil)
+	s.feed.Witness(s.NowMs, 1, k, nil)
 	s.take()
 	return nil
-}
-
-// writer is the id of a new writer.
-func (s *stage) writer() int64 {
-	id := s.nowMs
-	for i := range s.log {
-		id = max(id, s.log[i].Writer+1)
-	}
-	return id
 }
 
 // answer plays REST for the oldest request.
@@ -207,8 +201,8 @@ func (s *stage) answer(words []string) error {
 	}
 	r := s.asked[0]
 	s.asked = s.asked[1:]
-	a := feed.Answer{Serial: r.Serial, ServerMs: s.nowMs}
-	known := s.nowMs
+	a := feed.Answer{Serial: r.Serial, ServerMs: s.NowMs}
+	known := s.NowMs
 	var hole, bad, tomb, alien []int64
 	for _, w := range words {
 		k, v, _ := strings.Cut(w, "=")
@@ -216,15 +210,15 @@ func (s *stage) answer(words []string) error {
 		case "error":
 			a.Err = errors.New("status 429: the exchange wants no requests")
 		case "lag":
-			known -= number(v) * 1000
+			known -= coretest.Number(v) * 1000
 		case "hole":
-			hole = append(hole, number(v))
+			hole = append(hole, coretest.Number(v))
 		case "bad":
-			bad = append(bad, number(v))
+			bad = append(bad, coretest.Number(v))
 		case "tombstone":
-			tomb = append(tomb, number(v))
+			tomb = append(tomb, coretest.Number(v))
 		case "alien":
-			alien = append(alien, number(v))
+			alien = append(alien, coretest.Number(v))
 		default:
 			return fmt.Errorf("unknown word %q", w)
 		}
@@ -244,48 +238,45 @@ func (s *stage) answer(words []string) error {
 		}
 		a.Trades = slices.DeleteFunc(a.Trades, func(t feed.RawTrade) bool { return slices.Contains(hole, t.AggID) })
 	}
-	s.feed.Answer(s.nowMs, &a)
+	s.feed.Answer(s.NowMs, &a)
 	s.take()
 	return nil
 }
 
-// fill puts into an answer what an exchange would that knows trades up to a time.
-func (s *stage) fill(a *feed.Answer, r *feed.Request, knownMs int64) {
-	var ids []int64
-	for id, t := range s.market {
-		if t.TradeMs <= knownMs && (r.Kind != feed.FetchFrom || id >= r.FromID) && (r.Kind != feed.FetchSince || t.TradeMs >= r.SinceMs) {
-			ids = append(ids, id)
+// take collects what an input caused.
+func (s *stage) take() {
+	e := s.feed.Take()
+	for i := range e.Records {
+		r, more := &e.Records[i], ""
+		switch r.Kind {
+		case market.KindTrade:
+			more = fmt.Sprintf(" %d p=%s", r.Trade.AggID, market.FormatDecimal(r.Trade.Price, r.PriceScale))
+		case market.KindContract:
+			more = fmt.Sprintf(" seeds=%d", r.Spec.Seeds)
+			if r.Spec.Delisted {
+				more = " delisted"
+			}
+		case market.KindSeed:
+			more = fmt.Sprintf(" %s of %s", r.Seed.Period, coretest.When(r.Seed.OpenMs))
+		}
+		s.Record(r, more)
+	}
+	for _, r := range e.Requests {
+		s.asked = append(s.asked, r)
+		switch r.Kind {
+		case feed.FetchFrom:
+			s.Sayf("ask from %d", r.FromID)
+		case feed.FetchSince, feed.FetchDays:
+			s.Sayf("ask %s %s", r.Kind, coretest.When(r.SinceMs))
+		default:
+			s.Sayf("ask %s", r.Kind)
 		}
 	}
-	slices.Sort(ids)
-	switch r.Kind {
-	case feed.FetchSeeds:
-		a.Days = klines(market.Period1d, market.Period1d.OpenMs(s.nowMs), r.Days)
-		a.Minutes = klines(market.Period1m, market.Period1m.OpenMs(s.nowMs), r.Minutes)
-		return
-	case feed.FetchDays:
-		end := r.SinceMs
-		if knownMs < s.nowMs { // the day is not in the database yet
-			end -= market.DayMs
-		}
-		a.Days = klines(market.Period1d, end, r.Days)
-		return
-	case feed.FetchLatest:
-		ids = ids[max(0, len(ids)-1):]
+	s.Reports(&e.Effects)
+	if e.AskTime {
+		s.Sayf("ask time")
 	}
-	for _, id := range ids[:min(len(ids), r.Rows)] {
-		t := s.market[id]
-		t.Symbol, t.EventMs = "", 0
-		a.Trades = append(a.Trades, t)
+	if e.Reconnect != "" {
+		s.Sayf("reconnect %s", e.Reconnect)
 	}
-}
-
-// klines makes n klines that end at endMs.
-func klines(p market.Period, endMs int64, n int) (out []feed.RawKline) {
-	length := p.NextMs(0)
-	for t := endMs - int64(n)*length; t < endMs; t += length {
-		out = append(out, feed.RawKline{OpenMs: t, CloseMs: t + length - 1, Open: "7100.00", High: "7200.00", Low: "7000.00", Close: "7139.00",
-			Volume: "10.5", QuoteVolume: "74000.123", BuyVolume: "5", BuyQuoteVolume: "35000", Trades: 12})
-	}
-	return out
 }
