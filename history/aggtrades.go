@@ -4,20 +4,21 @@ import (
 	"context"
 	"strconv"
 
+	"github.com/tickcast/tickcast/binanceapi"
 	"github.com/tickcast/tickcast/history/live"
 )
 
 func (h *History) aggTrades(_ context.Context, q *query) ([]byte, error) {
 	c := q.symbol()
-	r := live.TradeRange{FromID: q.number("fromId"), FromMs: q.fromMs("startTime"), ToMs: q.untilMs("endTime"), Limit: q.limit(500, 1000)}
-	if r.FromID != absent && (r.FromMs != absent || r.ToMs != absent) {
-		q.fail(-1128, "Combination of optional parameters invalid.")
+	r := live.TradeRange{FromID: q.Number("fromId"), FromMs: q.fromMs("startTime"), ToMs: q.untilMs("endTime"), Limit: q.Limit(500, 1000)}
+	if r.FromID != binanceapi.Absent && (r.FromMs != binanceapi.Absent || r.ToMs != binanceapi.Absent) {
+		q.Failf(-1128, "Combination of optional parameters invalid.")
 	}
-	if q.bad != nil {
+	if q.Bad != nil {
 		return nil, nil
 	}
 	ts := h.state.Contract(c.ID).Trades(r)
-	return list(len(ts), func(dst []byte, i int) []byte {
+	return binanceapi.List(len(ts), func(dst []byte, i int) []byte {
 		t := &ts[i]
 		dst = strconv.AppendInt(append(dst, `{"a":`...), t.AggID, 10)
 		if t.Busted { // changelog of 2022-04-12

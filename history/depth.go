@@ -5,29 +5,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+
+	"github.com/tickcast/tickcast/binanceapi"
 )
-
-// depthLimit reads the number of levels per side; there are as many as the catalogue says of the contract.
-func (q *query) depthLimit() int { return q.limit(100, 5000) }
-
-// depthWeight is that of GET /api/v3/depth.
-func depthWeight(q *query) int {
-	switch n := q.depthLimit(); {
-	case n <= 100:
-		return 5
-	case n <= 500:
-		return 25
-	case n <= 1000:
-		return 50
-	}
-	return 250
-}
 
 // depth answers with the order book at the finest resolution that the contract has.
 func (h *History) depth(_ context.Context, q *query) ([]byte, error) {
-	c, limit := q.symbol(), q.depthLimit()
-	q.trading(true)
-	if q.bad != nil {
+	c, limit := q.symbol(), q.DepthLimit()
+	q.Trading(true)
+	if q.Bad != nil {
 		return nil, nil
 	}
 	var book struct {
@@ -42,7 +28,7 @@ func (h *History) depth(_ context.Context, q *query) ([]byte, error) {
 	}
 	side := func(dst []byte, levels [][2]string) []byte {
 		levels = levels[:min(limit, len(levels))]
-		return append(dst, list(len(levels), func(dst []byte, i int) []byte {
+		return append(dst, binanceapi.List(len(levels), func(dst []byte, i int) []byte {
 			dst = append(appendText(append(dst, `["`...), levels[i][0]), `","`...)
 			return append(appendText(dst, levels[i][1]), `"]`...)
 		})...)

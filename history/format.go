@@ -49,12 +49,7 @@ func integer(dst []byte, name string, v int64) []byte {
 }
 
 // time appends a time in the client's unit.
-func (q *query) time(dst []byte, ms int64) []byte {
-	return strconv.AppendInt(dst, ms*int64(q.unit), 10)
-}
-
-// lastOf is the last moment of a millisecond in the client's unit.
-func (q *query) lastOf(ms int64) int64 { return ms*int64(q.unit) + int64(q.unit) - 1 }
+func (q *query) time(dst []byte, ms int64) []byte { return q.Unit.Append(dst, ms*1000) }
 
 func symbolHead(dst []byte, c *market.Contract) []byte {
 	return append(append(append(dst, `{"symbol":"`...), c.ID...), '"')

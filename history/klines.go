@@ -6,33 +6,34 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/tickcast/tickcast/binanceapi"
 	"github.com/tickcast/tickcast/market"
 )
 
 func (h *History) klines(ctx context.Context, q *query) ([]byte, error) {
-	c, p := q.symbol(), q.interval()
-	from, until, limit := q.fromMs("startTime"), q.untilMs("endTime"), q.limit(500, 1000)
-	if zone := q.zoneMs(); q.bad == nil && zone != 0 && (p > market.Period12h || zone%p.NextMs(0) != 0) {
-		q.fail(-1130, "Data sent for parameter 'timeZone' is not valid.") // candles are kept in UTC
+	c, p := q.symbol(), q.Interval()
+	from, until, limit := q.fromMs("startTime"), q.untilMs("endTime"), q.Limit(500, 1000)
+	if zone := q.zoneMs(); q.Bad == nil && zone != 0 && (p > market.Period12h || zone%p.NextMs(0) != 0) {
+		q.Invalid("timeZone") // candles are kept in UTC
 	}
-	if q.bad == nil && !c.HasPeriod(p) {
-		q.fail(-1120, "Invalid interval.")
+	if q.Bad == nil && !c.HasPeriod(p) {
+		q.Failf(-1120, "Invalid interval.")
 	}
-	if q.bad != nil {
+	if q.Bad != nil {
 		return nil, nil
 	}
-	r := market.CandleRange{Contract: c.ID, Period: p, FromMs: 0, ToMs: math.MaxInt64, Limit: limit, Newest: from == absent}
-	if from != absent {
+	r := market.CandleRange{Contract: c.ID, Period: p, FromMs: 0, ToMs: math.MaxInt64, Limit: limit, Newest: from == binanceapi.Absent}
+	if from != binanceapi.Absent {
 		r.FromMs = from
 	}
-	if until != absent {
+	if until != binanceapi.Absent {
 		r.ToMs = until
 	}
 	all, err := h.candles(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	return list(len(all), func(dst []byte, i int) []byte { return appendKline(dst, q, &all[i]) }), nil
+	return binanceapi.List(len(all), func(dst []byte, i int) []byte { return appendKline(dst, q, &all[i]) }), nil
 }
 
 // candles joins what is stored with what is live: each open time once, in its newest version, oldest first. The live state is asked first: a candle that closes
@@ -82,7 +83,7 @@ func appendKline(dst []byte, q *query, m *market.CandleMessage) []byte {
 		dst = append(appendAmount(append(dst, `,"`...), v, ps), '"')
 	}
 	dst = append(appendSum(append(dst, `,"`...), m.Volume, qs), `",`...)
-	dst = strconv.AppendInt(dst, q.lastOf(m.Period.NextMs(m.OpenMs)-1), 10)
+	dst = q.Unit.Append(dst, m.Period.NextMs(m.OpenMs)*1000-1)
 	dst = append(appendSum(append(dst, `,"`...), m.QuoteVolume, ps+qs), `",`...)
 	dst = strconv.AppendInt(dst, m.Trades, 10)
 	dst = append(appendSum(append(dst, `,"`...), m.BuyVolume, qs), `","`...)

@@ -5,20 +5,21 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/tickcast/tickcast/binanceapi"
 	"github.com/tickcast/tickcast/market"
 )
 
 // rows answers with what row appends for each contract that was asked for.
 func (q *query) rows(row func(dst []byte, c *market.Contract) ([]byte, error)) ([]byte, error) {
-	chosen, one := q.symbols()
-	if q.bad != nil {
+	chosen, one := q.markets.Symbols(&q.Query)
+	if q.Bad != nil {
 		return nil, nil
 	}
 	if one {
 		return row(nil, chosen[0])
 	}
 	var failed error
-	body := list(len(chosen), func(dst []byte, i int) []byte {
+	body := binanceapi.List(len(chosen), func(dst []byte, i int) []byte {
 		dst, err := row(dst, chosen[i])
 		if err != nil {
 			failed = err
@@ -50,10 +51,7 @@ type ticker struct {
 var zeros = ticker{Open: "0", High: "0", Low: "0", Close: "0", Change: "0", Percent: "0.000", Average: "0", Volume: "0", Quote: "0", FirstID: -1, LastID: -1}
 
 func (h *History) tickers(ctx context.Context, q *query) ([]byte, error) {
-	kind := q.values.Get("type")
-	if kind != "" && kind != "FULL" && kind != "MINI" {
-		q.fail(-1139, "Invalid ticker type.")
-	}
+	mini := q.MiniTicker()
 	return q.rows(func(dst []byte, c *market.Contract) ([]byte, error) {
 		t := zeros
 		state := h.state.Contract(c.ID)
@@ -63,7 +61,7 @@ func (h *History) tickers(ctx context.Context, q *query) ([]byte, error) {
 			}
 		}
 		dst = symbolHead(dst, c)
-		if kind != "MINI" {
+		if !mini {
 			before, err := h.before(ctx, c, &t)
 			if err != nil {
 				return dst, err
@@ -84,7 +82,7 @@ func (h *History) tickers(ctx context.Context, q *query) ([]byte, error) {
 		for _, f := range [...][2]string{{"openPrice", t.Open}, {"highPrice", t.High}, {"lowPrice", t.Low}} {
 			dst = field(dst, f[0], f[1])
 		}
-		if kind == "MINI" {
+		if mini {
 			dst = field(dst, "lastPrice", t.Close)
 		}
 		dst = field(field(dst, "volume", t.Volume), "quoteVolume", t.Quote)

@@ -3,6 +3,7 @@ package simexchange
 import (
 	"sort"
 
+	"github.com/tickcast/tickcast/binanceapi"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -214,7 +215,7 @@ func (bt *barTable) one(p market.Period, openMs int64) (bar, bool) {
 }
 
 // noTime stands for a limit that was not given.
-const noTime = int64(-1)
+const noTime int64 = binanceapi.Absent
 
 // klines answers like GET /api/v3/klines: open times in [startMs, endMs], oldest first; without startMs the newest ones.
 func (bt *barTable) klines(p market.Period, startMs, endMs int64, limit int) []bar {

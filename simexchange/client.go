@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"github.com/tickcast/tickcast/binanceapi"
 )
 
 // outFrame is what waits for a client: a message, or an end of the connection in its order.
@@ -34,7 +35,7 @@ const (
 type client struct {
 	srv  *Server
 	conn *websocket.Conn
-	unit timeUnit
+	unit binanceapi.Unit
 	out  chan outFrame
 	done chan struct{} // closed when the connection has ended, whoever ended it
 	once sync.Once
@@ -49,7 +50,7 @@ type client struct {
 	held map[string][]byte // frames that a fault keeps back until the next one of the stream; the publishing goroutine's own
 }
 
-func newClient(s *Server, conn *websocket.Conn, unit timeUnit, combined bool) *client {
+func newClient(s *Server, conn *websocket.Conn, unit binanceapi.Unit, combined bool) *client {
 	return &client{srv: s, conn: conn, unit: unit, combined: combined, out: make(chan outFrame, s.cfg.WebSocket.Queue),
 		done: make(chan struct{}), streams: map[string]struct{}{}}
 }

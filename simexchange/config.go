@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
 	"time"
 
+	"github.com/tickcast/tickcast/binanceapi"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -108,8 +108,6 @@ func DefaultConfig() Config {
 	}
 }
 
-var symbolPattern = regexp.MustCompile(`^[\p{Lu}\p{Lo}\p{N}._-]{1,50}$`)
-
 const atLeastMs = "must be at least 1ms"
 
 // Validate checks the configuration; an error names the key.
@@ -148,7 +146,7 @@ func (c *Config) Validate() error {
 	for i := range c.Symbols {
 		s := &c.Symbols[i]
 		key := fmt.Sprintf("symbols[%d]", i)
-		if !symbolPattern.MatchString(s.Symbol) {
+		if !binanceapi.SymbolPattern.MatchString(s.Symbol) {
 			return fmt.Errorf("%s.symbol: %q is not a symbol such as BTCUSDT", key, s.Symbol)
 		}
 		if seen[s.Symbol] {

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/tickcast/tickcast/binanceapi"
 )
 
 // connect upgrades a request to /ws… (raw) or /stream (combined) and serves the connection.
@@ -19,12 +21,12 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
 	}
 	if !s.limits.dial(hostOf(r), time.Now()) {
 		w.Header().Set("Retry-After", "300")
-		writeError(w, http.StatusTooManyRequests, -1034, fmt.Sprintf("Too many connection attempts from IP; current limit is %d per '5 MINUTES'.", s.cfg.Limits.Connections))
+		binanceapi.Refuse(w, http.StatusTooManyRequests, -1034, fmt.Sprintf("Too many connection attempts from IP; current limit is %d per '5 MINUTES'.", s.cfg.Limits.Connections))
 		return
 	}
 	combined := r.URL.Path == "/stream" || strings.HasPrefix(r.URL.Path, "/stream/")
 	query, err := url.ParseQuery(r.URL.RawQuery)
-	unit, ok := parseUnit(query.Get("timeUnit"))
+	unit, ok := binanceapi.ParseUnit(query.Get("timeUnit"))
 	if err != nil || !ok {
 		http.Error(w, "Bad Request", http.StatusBadRequest)
 		return
@@ -55,7 +57,7 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
 }
 
 // join does the handshake and takes the connection in; nil where there is none.
-func (s *Server) join(w http.ResponseWriter, r *http.Request, unit timeUnit, combined bool, names []string) (*client, context.Context) {
+func (s *Server) join(w http.ResponseWriter, r *http.Request, unit binanceapi.Unit, combined bool, names []string) (*client, context.Context) {
 	s.joining.RLock()
 	defer s.joining.RUnlock()
 	conn, err := s.upgrader.Upgrade(w, r, nil)
@@ -140,15 +142,4 @@ func (s *Server) leave(c *client) {
 		s.subs.remove(c, n)
 	}
 	clear(c.streams)
-}
-
-// parseUnit reads the timeUnit of an address and the X-MBX-TIME-UNIT header.
-func parseUnit(v string) (timeUnit, bool) {
-	switch v {
-	case "", "MILLISECOND", "millisecond":
-		return inMs, true
-	case "MICROSECOND", "microsecond":
-		return inUs, true
-	}
-	return inMs, false
 }

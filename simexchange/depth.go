@@ -1,6 +1,10 @@
 package simexchange
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/tickcast/tickcast/binanceapi"
+)
 
 // bookChange is the content of a depth frame: ids without holes between frames, bids from the highest price down, asks from the lowest up.
 type bookChange struct {
@@ -120,7 +124,7 @@ func (d *depth) forget() {
 }
 
 // maxDepth is the most that REST answers with per side.
-const maxDepth = 5000
+const maxDepth = binanceapi.MaxDepth
 
 // remember keeps the book of a whole second for a while.
 func (d *depth) remember(timeMs int64) {

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/tickcast/tickcast/binanceapi"
 )
 
 const (
@@ -110,7 +112,7 @@ func TestRecordedFramesAreServedToTheByte(t *testing.T) {
 		b.apply(rec.snapshot.LastID, rec.snapshot.Levels)
 		for i, want := range recordedLines(t, &r.Recording, "depth@100ms") {
 			e := &rec.diffs[i]
-			if got := string(appendDepth(nil, inMs, e.TimeUs, r.Symbol, e.Book)); got != want {
+			if got := string(appendDepth(nil, binanceapi.Ms, e.TimeUs, r.Symbol, e.Book)); got != want {
 				t.Fatalf("diff %d\n got %s\nwant %s", i, got, want)
 			}
 			if e.Book.LastID <= rec.snapshot.LastID {
@@ -120,7 +122,7 @@ func TestRecordedFramesAreServedToTheByte(t *testing.T) {
 			var w window
 			w.add(e.Book.FirstID, e.Book.Levels)
 			rand.Shuffle(len(w.keys), func(i, j int) { w.keys[i], w.keys[j] = w.keys[j], w.keys[i] })
-			if c, _ := w.take(b); string(appendDepth(nil, inMs, e.TimeUs, r.Symbol, &c)) != want {
+			if c, _ := w.take(b); string(appendDepth(nil, binanceapi.Ms, e.TimeUs, r.Symbol, &c)) != want {
 				t.Fatalf("window of diff %d\n got %+v\nwant %s", i, c, want)
 			}
 		}

@@ -1,6 +1,10 @@
 package simexchange
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/tickcast/tickcast/binanceapi"
+)
 
 func appendLevels(dst []byte, name string, n int, at func(int) level) []byte {
 	dst = append(dst, `,"`...)
@@ -21,7 +25,7 @@ func appendLevels(dst []byte, name string, n int, at func(int) level) []byte {
 }
 
 // appendDepth appends the payload of <symbol>@depth and @depth@100ms.
-func appendDepth(dst []byte, u timeUnit, eventUs int64, symbol string, c *bookChange) []byte {
+func appendDepth(dst []byte, u binanceapi.Unit, eventUs int64, symbol string, c *bookChange) []byte {
 	dst = appendHead(dst, "depthUpdate", u, eventUs, symbol)
 	dst = appendInt(dst, "U", c.FirstID)
 	dst = appendInt(dst, "u", c.LastID)

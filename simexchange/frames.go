@@ -3,21 +3,9 @@ package simexchange
 import (
 	"strconv"
 
+	"github.com/tickcast/tickcast/binanceapi"
 	"github.com/tickcast/tickcast/market"
 )
-
-// timeUnit is how a client wants times: 1000 microseconds to a millisecond, or one to one.
-type timeUnit int64
-
-const (
-	inMs timeUnit = 1000
-	inUs timeUnit = 1
-)
-
-// appendTime appends a time that is known in microseconds.
-func (u timeUnit) appendTime(dst []byte, us int64) []byte {
-	return strconv.AppendInt(dst, us/int64(u), 10)
-}
 
 func appendPrice(dst []byte, v int64) []byte { return market.AppendDecimal(dst, v, decimals) }
 
@@ -50,7 +38,7 @@ func appendDecimalField(dst []byte, name string, v int64) []byte {
 	return append(dst, '"')
 }
 
-func appendHead(dst []byte, event string, u timeUnit, eventUs int64, symbol string) []byte {
+func appendHead(dst []byte, event string, u binanceapi.Unit, eventUs int64, symbol string) []byte {
 	dst = append(dst, `{"e":"`...)
 	dst = append(dst, event...)
 	dst = append(dst, '"')
@@ -65,7 +53,7 @@ func appendMaker(dst []byte, maker bool) []byte {
 }
 
 // appendAggTrade appends the payload of <symbol>@aggTrade.
-func appendAggTrade(dst []byte, u timeUnit, eventUs int64, symbol string, t *trade) []byte {
+func appendAggTrade(dst []byte, u binanceapi.Unit, eventUs int64, symbol string, t *trade) []byte {
 	dst = appendHead(dst, "aggTrade", u, eventUs, symbol)
 	dst = appendInt(dst, "a", t.ID)
 	dst = appendDecimalField(dst, "p", t.Price)
@@ -77,7 +65,7 @@ func appendAggTrade(dst []byte, u timeUnit, eventUs int64, symbol string, t *tra
 }
 
 // appendTrade appends the payload of <symbol>@trade.
-func appendTrade(dst []byte, u timeUnit, eventUs int64, symbol string, s single) []byte {
+func appendTrade(dst []byte, u binanceapi.Unit, eventUs int64, symbol string, s single) []byte {
 	dst = appendHead(dst, "trade", u, eventUs, symbol)
 	dst = appendInt(dst, "t", s.id)
 	dst = appendDecimalField(dst, "p", s.price)
@@ -87,19 +75,19 @@ func appendTrade(dst []byte, u timeUnit, eventUs int64, symbol string, s single)
 }
 
 // closeTime is the last instant of a bar in the client's unit: one millisecond, or one microsecond, before the next one opens.
-func closeTime(p market.Period, openMs int64, u timeUnit) int64 {
+func closeTime(p market.Period, openMs int64, u binanceapi.Unit) int64 {
 	next := p.NextMs(openMs)
-	if u == inMs {
+	if u == binanceapi.Ms {
 		return next - 1
 	}
 	return next*1000 - 1
 }
 
 // appendKline appends the payload of <symbol>@kline_<interval>.
-func appendKline(dst []byte, u timeUnit, eventUs int64, symbol string, p market.Period, b *bar, closed bool) []byte {
+func appendKline(dst []byte, u binanceapi.Unit, eventUs int64, symbol string, p market.Period, b *bar, closed bool) []byte {
 	dst = appendHead(dst, "kline", u, eventUs, symbol)
 	dst = append(dst, `,"k":{"t":`...)
-	dst = u.appendTime(dst, b.OpenMs*1000)
+	dst = u.Append(dst, b.OpenMs*1000)
 	dst = appendInt(dst, "T", closeTime(p, b.OpenMs, u))
 	dst = appendField(dst, "s", symbol)
 	dst = appendField(dst, "i", p.String())
@@ -125,9 +113,9 @@ func appendKline(dst []byte, u timeUnit, eventUs int64, symbol string, p market.
 }
 
 // appendKlineRow appends a row of GET /api/v3/klines.
-func appendKlineRow(dst []byte, u timeUnit, p market.Period, b *bar) []byte {
+func appendKlineRow(dst []byte, u binanceapi.Unit, p market.Period, b *bar) []byte {
 	dst = append(dst, '[')
-	dst = u.appendTime(dst, b.OpenMs*1000)
+	dst = u.Append(dst, b.OpenMs*1000)
 	for _, v := range [...]int64{b.Open, b.High, b.Low, b.Close} {
 		dst = append(dst, `,"`...)
 		dst = appendPrice(dst, v)
@@ -149,7 +137,7 @@ func appendKlineRow(dst []byte, u timeUnit, p market.Period, b *bar) []byte {
 }
 
 // appendAggRow appends a row of GET /api/v3/aggTrades.
-func appendAggRow(dst []byte, u timeUnit, t *trade) []byte {
+func appendAggRow(dst []byte, u binanceapi.Unit, t *trade) []byte {
 	dst = append(dst, `{"a":`...)
 	dst = strconv.AppendInt(dst, t.ID, 10)
 	dst = appendDecimalField(dst, "p", t.Price)
@@ -161,7 +149,7 @@ func appendAggRow(dst []byte, u timeUnit, t *trade) []byte {
 }
 
 // appendTombstone appends what REST answers for an aggregate trade that was taken back (changelog of 2022-04-12).
-func appendTombstone(dst []byte, u timeUnit, t *trade) []byte {
+func appendTombstone(dst []byte, u binanceapi.Unit, t *trade) []byte {
 	dst = append(dst, `{"a":`...)
 	dst = strconv.AppendInt(dst, t.ID, 10)
 	dst = append(dst, `,"p":"0","q":"0","f":-1,"l":-1`...)
@@ -170,7 +158,7 @@ func appendTombstone(dst []byte, u timeUnit, t *trade) []byte {
 }
 
 // appendSingleRow appends a row of GET /api/v3/trades and /historicalTrades.
-func appendSingleRow(dst []byte, u timeUnit, s single) []byte {
+func appendSingleRow(dst []byte, u binanceapi.Unit, s single) []byte {
 	dst = append(dst, `{"id":`...)
 	dst = strconv.AppendInt(dst, s.id, 10)
 	dst = appendDecimalField(dst, "price", s.price)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tickcast/tickcast/binanceapi"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -68,7 +69,7 @@ func (s *Server) publishEvent(in *instrument) error {
 	}
 	if told {
 		if cs := s.subscribers(in.streams.bookTicker); len(cs) > 0 {
-			s.send(in.streams.bookTicker, cs, func(timeUnit) []byte { return appendBookTicker(nil, in.Symbol.Symbol, &in.log.depth.best) })
+			s.send(in.streams.bookTicker, cs, func(binanceapi.Unit) []byte { return appendBookTicker(nil, in.Symbol.Symbol, &in.log.depth.best) })
 		}
 	}
 	if e.Frame {
@@ -84,13 +85,13 @@ func (s *Server) sendTrade(in *instrument, t *trade) {
 		s.cfg.OnSend(in.Symbol.Symbol, t.ID, time.Now())
 	}
 	if len(aggs) > 0 {
-		s.send(in.streams.agg, aggs, func(u timeUnit) []byte {
+		s.send(in.streams.agg, aggs, func(u binanceapi.Unit) []byte {
 			return appendAggTrade(nil, u, eventUs, in.Symbol.Symbol, t)
 		})
 	}
 	if len(singles) > 0 {
 		for id := t.FirstID; id <= t.LastID; id++ {
-			s.send(in.streams.trade, singles, func(u timeUnit) []byte {
+			s.send(in.streams.trade, singles, func(u binanceapi.Unit) []byte {
 				return appendTrade(nil, u, eventUs, in.Symbol.Symbol, t.single(id))
 			})
 		}
@@ -138,12 +139,12 @@ func (s *Server) sendDepth(in *instrument, stream string, partial *[len(partialL
 		if s.cfg.OnDepth != nil && stream == in.streams.depthFast {
 			s.cfg.OnDepth(in.Symbol.Symbol, c.LastID, time.Now())
 		}
-		s.send(stream, cs, func(u timeUnit) []byte { return appendDepth(nil, u, eventUs, in.Symbol.Symbol, c) })
+		s.send(stream, cs, func(u binanceapi.Unit) []byte { return appendDepth(nil, u, eventUs, in.Symbol.Symbol, c) })
 	}
 	for i, stream := range partial {
 		if cs := s.subscribers(stream); len(cs) > 0 {
 			top := in.log.depth.book.top(partialLevels[i])
-			s.send(stream, cs, func(timeUnit) []byte { return appendTop(nil, &top) })
+			s.send(stream, cs, func(binanceapi.Unit) []byte { return appendTop(nil, &top) })
 		}
 	}
 }
@@ -160,7 +161,7 @@ func (s *Server) sendKline(in *instrument, p market.Period, stream string, cs []
 	if !ok {
 		return
 	}
-	s.send(stream, cs, func(u timeUnit) []byte {
+	s.send(stream, cs, func(u binanceapi.Unit) []byte {
 		return appendKline(nil, u, eventUs, in.Symbol.Symbol, p, &b, closed)
 	})
 }

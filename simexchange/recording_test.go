@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tickcast/tickcast/binanceapi"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -27,7 +28,7 @@ func loadRecorded(t *testing.T) *recorded {
 
 // fields are the nine that the exchange's klines and ours have in common, and the open time.
 func fields(b *bar) string {
-	dst := appendKlineRow(nil, inMs, market.Period1m, b)
+	dst := appendKlineRow(nil, binanceapi.Ms, market.Period1m, b)
 	return string(dst)
 }
 
@@ -118,7 +119,7 @@ func TestSingleTradesBecomeAggregates(t *testing.T) {
 	got := rec.trades
 	var lines []string
 	for i := range got {
-		lines = append(lines, fmt.Sprintf("%s fills %v", appendAggRow(nil, inMs, &got[i]), got[i].Fills))
+		lines = append(lines, fmt.Sprintf("%s fills %v", appendAggRow(nil, binanceapi.Ms, &got[i]), got[i].Fills))
 	}
 	want := []string{
 		`{"a":1,"p":"100.00000000","q":"3.00000000","f":10,"l":11,"T":5000,"m":true,"M":true} fills [100000000 200000000]`,

@@ -1,43 +1,35 @@
 package simexchange
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"math"
 	"net"
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/tickcast/tickcast/binanceapi"
 )
 
 // endpoint is one row of the REST interface: its weight, and what makes the answer.
 type endpoint struct {
-	weight func(*query) int
-	answer func(*Server, *query) ([]byte, *apiError)
+	weight binanceapi.Weight
+	answer func(*Server, *query) ([]byte, *binanceapi.Error)
 }
-
-func fixed(weight int) func(*query) int { return func(*query) int { return weight } }
 
 var endpoints = map[string]endpoint{
-	"/api/v3/ping":              {fixed(1), func(*Server, *query) ([]byte, *apiError) { return []byte("{}"), nil }},
-	"/api/v3/time":              {fixed(1), (*Server).serverTime},
-	"/api/v3/exchangeInfo":      {fixed(20), (*Server).exchangeInfo},
-	"/api/v3/aggTrades":         {fixed(4), (*Server).aggTrades},
-	"/api/v3/trades":            {fixed(25), (*Server).recentTrades},
-	"/api/v3/historicalTrades":  {fixed(25), (*Server).historicalTrades},
-	"/api/v3/klines":            {fixed(2), (*Server).klines},
-	"/api/v3/uiKlines":          {fixed(2), (*Server).klines},
-	"/api/v3/depth":             {depthWeight, (*Server).depth},
-	"/api/v3/ticker/24hr":       {perSymbols(2, 2, 40, 80), tickers},
-	"/api/v3/ticker/price":      {perSymbols(2, 4, 4, 4), perSymbol(priceRow)},
-	"/api/v3/ticker/bookTicker": {perSymbols(2, 4, 4, 4), perSymbol(bestRow)},
-}
-
-// apiError is an answer of errors.md.
-type apiError struct {
-	code int
-	msg  string
+	"/api/v3/ping":              {binanceapi.Fixed(1), func(*Server, *query) ([]byte, *binanceapi.Error) { return []byte("{}"), nil }},
+	"/api/v3/time":              {binanceapi.Fixed(1), (*Server).serverTime},
+	"/api/v3/exchangeInfo":      {binanceapi.Fixed(20), (*Server).exchangeInfo},
+	"/api/v3/aggTrades":         {binanceapi.Fixed(4), (*Server).aggTrades},
+	"/api/v3/trades":            {binanceapi.Fixed(25), (*Server).recentTrades},
+	"/api/v3/historicalTrades":  {binanceapi.Fixed(25), (*Server).historicalTrades},
+	"/api/v3/klines":            {binanceapi.Fixed(2), (*Server).klines},
+	"/api/v3/uiKlines":          {binanceapi.Fixed(2), (*Server).klines},
+	"/api/v3/depth":             {binanceapi.DepthWeight, (*Server).depth},
+	"/api/v3/ticker/24hr":       {binanceapi.PerSymbols(2, 2, 40, 80), tickers},
+	"/api/v3/ticker/price":      {binanceapi.PerSymbols(2, 4, 4, 4), perSymbol(priceRow)},
+	"/api/v3/ticker/bookTicker": {binanceapi.PerSymbols(2, 4, 4, 4), perSymbol(bestRow)},
 }
 
 func (s *Server) handler() http.Handler {
@@ -62,10 +54,10 @@ func (s *Server) rest(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		writeError(w, http.StatusMethodNotAllowed, -1020, "This operation is not supported.")
+		binanceapi.Refuse(w, http.StatusMethodNotAllowed, -1020, "This operation is not supported.")
 		return
 	}
-	q := newQuery(r, s)
+	q := &query{Query: binanceapi.NewQuery(r), untilUs: math.MaxInt64}
 	faults := s.faults.onAnswer(r.URL.Path, time.Now)
 	for _, f := range faults {
 		switch f.Kind {
@@ -83,7 +75,7 @@ func (s *Server) rest(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
-	used, status, wait := s.limits.use(hostOf(r), ep.weight(q), time.Now())
+	used, status, wait := s.limits.use(hostOf(r), ep.weight(&q.Query), time.Now())
 	h.Set("X-Mbx-Used-Weight", strconv.Itoa(used))
 	h.Set("X-Mbx-Used-Weight-1m", strconv.Itoa(used))
 	if status != http.StatusOK {
@@ -91,11 +83,11 @@ func (s *Server) rest(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body, bad := ep.answer(s, q)
-	if q.bad != nil {
-		bad = q.bad
+	if q.Bad != nil {
+		bad = q.Bad
 	}
 	if bad != nil {
-		writeError(w, http.StatusBadRequest, bad.code, bad.msg)
+		bad.Write(w)
 		return
 	}
 	body, sent := s.spoilAnswer(w, r, faults, body)
@@ -113,14 +105,7 @@ func (s *Server) refuse(w http.ResponseWriter, status int, wait time.Duration) {
 	if status == http.StatusTeapot {
 		msg = fmt.Sprintf("Way too much request weight used; IP banned until %d. Please use WebSocket Streams for live updates to avoid bans.", time.Now().Add(wait).UnixMilli())
 	}
-	writeError(w, status, -1003, msg)
-}
-
-func writeError(w http.ResponseWriter, status, code int, msg string) {
-	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
-	w.WriteHeader(status)
-	text, _ := json.Marshal(msg)
-	fmt.Fprintf(w, `{"code":%d,"msg":%s}`, code, bytes.ReplaceAll(text, []byte(`\u0026`), []byte("&")))
+	binanceapi.Refuse(w, status, -1003, msg)
 }
 
 // writeStatusFault answers with a status as Binance's servers, or the firewall before them, would.
@@ -130,12 +115,12 @@ func writeStatusFault(w http.ResponseWriter, f *ActiveFault) {
 	}
 	switch {
 	case f.Status == http.StatusTooManyRequests:
-		writeError(w, f.Status, -1003, "Too many requests queued.")
+		binanceapi.Refuse(w, f.Status, -1003, "Too many requests queued.")
 	case f.Status == http.StatusTeapot:
 		until := time.Now().Add(time.Duration(f.RetryAfter) * time.Second).UnixMilli()
-		writeError(w, f.Status, -1003, fmt.Sprintf("Way too much request weight used; IP banned until %d. Please use WebSocket Streams for live updates to avoid bans.", until))
+		binanceapi.Refuse(w, f.Status, -1003, fmt.Sprintf("Way too much request weight used; IP banned until %d. Please use WebSocket Streams for live updates to avoid bans.", until))
 	case f.Status == http.StatusServiceUnavailable:
-		writeError(w, f.Status, -1008, "Server is currently overloaded with other requests. Please try again in a few minutes.")
+		binanceapi.Refuse(w, f.Status, -1008, "Server is currently overloaded with other requests. Please try again in a few minutes.")
 	default:
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(f.Status)
@@ -185,63 +170,55 @@ func breakAnswer(w http.ResponseWriter, body []byte, half bool) {
 	}
 }
 
-func list(n int, item func(dst []byte, i int) []byte) []byte {
-	dst := append(make([]byte, 0, 2+n*160), '[')
-	for i := range n {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = item(dst, i)
-	}
-	return append(dst, ']')
+func (s *Server) serverTime(q *query) ([]byte, *binanceapi.Error) {
+	return append(q.Unit.Append([]byte(`{"serverTime":`), s.clock.nowUs()), '}'), nil
 }
 
-func (s *Server) serverTime(q *query) ([]byte, *apiError) {
-	return append(q.unit.appendTime([]byte(`{"serverTime":`), s.clock.nowUs()), '}'), nil
-}
-
-func (s *Server) aggTrades(q *query) ([]byte, *apiError) {
-	in := q.symbol()
-	r := aggRange{fromID: q.id("fromId"), startUs: q.timeUs("startTime"), endUs: q.endUs("endTime"), limit: q.limit()}
-	if q.bad != nil {
-		return nil, q.bad
+func (s *Server) aggTrades(q *query) ([]byte, *binanceapi.Error) {
+	in := s.markets().Symbol(&q.Query)
+	r := aggRange{fromID: q.Number("fromId"), startUs: q.timeUs("startTime"), endUs: q.endUs("endTime"), limit: q.Limit(500, 1000)}
+	if q.Bad != nil {
+		return nil, q.Bad
 	}
 	if r.fromID != noTime && (r.startUs != noTime || r.endUs != noTime) {
-		return nil, &apiError{-1128, "Combination of optional parameters invalid."}
+		q.Failf(-1128, "Combination of optional parameters invalid.")
+		return nil, q.Bad
 	}
 	in.mu.RLock()
 	defer in.mu.RUnlock()
 	ts := in.log.aggTrades(r, q.untilUs)
-	return list(len(ts), func(dst []byte, i int) []byte {
+	return binanceapi.List(len(ts), func(dst []byte, i int) []byte {
 		if q.tombstones && ts[i].ID%10 == 0 {
-			return appendTombstone(dst, q.unit, &ts[i])
+			return appendTombstone(dst, q.Unit, &ts[i])
 		}
-		return appendAggRow(dst, q.unit, &ts[i])
+		return appendAggRow(dst, q.Unit, &ts[i])
 	}), nil
 }
 
-func (s *Server) recentTrades(q *query) ([]byte, *apiError) { return q.singles(noTime) }
+func (s *Server) recentTrades(q *query) ([]byte, *binanceapi.Error) { return s.singles(q, noTime) }
 
-func (s *Server) historicalTrades(q *query) ([]byte, *apiError) { return q.singles(q.id("fromId")) }
+func (s *Server) historicalTrades(q *query) ([]byte, *binanceapi.Error) {
+	return s.singles(q, q.Number("fromId"))
+}
 
-func (q *query) singles(fromID int64) ([]byte, *apiError) {
-	in, limit := q.symbol(), q.limit()
-	if q.bad != nil {
-		return nil, q.bad
+func (s *Server) singles(q *query, fromID int64) ([]byte, *binanceapi.Error) {
+	in, limit := s.markets().Symbol(&q.Query), q.Limit(500, 1000)
+	if q.Bad != nil {
+		return nil, q.Bad
 	}
 	in.mu.RLock()
 	ts := in.log.singles(fromID, limit, q.untilUs)
 	in.mu.RUnlock()
-	return list(len(ts), func(dst []byte, i int) []byte { return appendSingleRow(dst, q.unit, ts[i]) }), nil
+	return binanceapi.List(len(ts), func(dst []byte, i int) []byte { return appendSingleRow(dst, q.Unit, ts[i]) }), nil
 }
 
-func (s *Server) klines(q *query) ([]byte, *apiError) {
-	in := q.symbol()
-	p := q.interval()
+func (s *Server) klines(q *query) ([]byte, *binanceapi.Error) {
+	in := s.markets().Symbol(&q.Query)
+	p := q.Interval()
 	q.timeZone()
-	startUs, endUs, limit := q.timeUs("startTime"), q.endUs("endTime"), q.limit()
-	if q.bad != nil {
-		return nil, q.bad
+	startUs, endUs, limit := q.timeUs("startTime"), q.endUs("endTime"), q.Limit(500, 1000)
+	if q.Bad != nil {
+		return nil, q.Bad
 	}
 	startMs, endMs := startUs, endUs
 	if startUs != noTime {
@@ -253,5 +230,5 @@ func (s *Server) klines(q *query) ([]byte, *apiError) {
 	in.mu.RLock()
 	bars := in.log.bars.klines(p, startMs, endMs, limit)
 	in.mu.RUnlock()
-	return list(len(bars), func(dst []byte, i int) []byte { return appendKlineRow(dst, q.unit, p, &bars[i]) }), nil
+	return binanceapi.List(len(bars), func(dst []byte, i int) []byte { return appendKlineRow(dst, q.Unit, p, &bars[i]) }), nil
 }

@@ -4,14 +4,16 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/tickcast/tickcast/binanceapi"
 )
 
 // send encodes a frame once per form that a client wants and queues it for all of them.
-func (s *Server) send(stream string, cs []*client, encode func(timeUnit) []byte) {
+func (s *Server) send(stream string, cs []*client, encode func(binanceapi.Unit) []byte) {
 	var raw, combined [2][]byte // by unit
 	for _, c := range cs {
 		i := 0
-		if c.unit == inUs {
+		if c.unit == binanceapi.Us {
 			i = 1
 		}
 		if raw[i] == nil {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tickcast/tickcast/binanceapi"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -52,7 +53,7 @@ func TestTickersAreTheExchangesOwn(t *testing.T) {
 				best: best{Bid: level{num(w.BidPrice), num(w.BidQty)}, Ask: level{num(w.AskPrice), num(w.AskQty)}},
 				window: bar{Open: num(w.OpenPrice), High: num(w.HighPrice), Low: num(w.LowPrice), Close: num(w.LastPrice), Trades: w.LastID - w.FirstID + 1,
 					Volume: wide(w.Volume, decimals), Quote: wide(w.QuoteVolume, 2*decimals), FirstID: w.FirstID, LastID: w.LastID}}
-			got := decode[map[string]any](t, appendTickerRow(nil, inMs, w.Symbol, &tk, false))
+			got := decode[map[string]any](t, appendTickerRow(nil, binanceapi.Ms, w.Symbol, &tk, false))
 			if want := decode[map[string]any](t, raw); !reflect.DeepEqual(got, want) {
 				t.Errorf("%s\n got %v\nwant %v", w.Symbol, got, want)
 			}
@@ -94,7 +95,7 @@ func TestTickerIsTheLastDay(t *testing.T) {
 	quiet := nowMs + 2*market.DayMs
 	in.log.bars.advance(quiet)
 	tk = in.log.ticker(quiet)
-	row := string(appendTickerRow(nil, inMs, "X", &tk, true))
+	row := string(appendTickerRow(nil, binanceapi.Ms, "X", &tk, true))
 	if want := fmt.Sprintf(`{"symbol":"X","openPrice":"0.00000000","highPrice":"0.00000000","lowPrice":"0.00000000","lastPrice":"%s","volume":"0.00000000","quoteVolume":"0.00000000","openTime":%d,"closeTime":%d,"firstId":-1,"lastId":-1,"count":0}`,
 		appendPrice(nil, last.Price), quiet-market.DayMs, quiet); row != want {
 		t.Errorf("got  %s\nwant %s", row, want)

@@ -1,6 +1,9 @@
 package simexchange
 
-import "github.com/tickcast/tickcast/market"
+import (
+	"github.com/tickcast/tickcast/binanceapi"
+	"github.com/tickcast/tickcast/market"
+)
 
 func appendAmount(dst []byte, name string, v market.Int128, quote bool) []byte {
 	dst = append(dst, `,"`...)
@@ -15,7 +18,7 @@ func appendAmount(dst []byte, name string, v market.Int128, quote bool) []byte {
 }
 
 // appendTicker appends the payload of <symbol>@ticker.
-func appendTicker(dst []byte, u timeUnit, eventUs int64, symbol string, t *ticker) []byte {
+func appendTicker(dst []byte, u binanceapi.Unit, eventUs int64, symbol string, t *ticker) []byte {
 	abs, permille := t.change()
 	w := &t.window
 	dst = appendHead(dst, "24hrTicker", u, eventUs, symbol)
@@ -43,7 +46,7 @@ func appendTicker(dst []byte, u timeUnit, eventUs int64, symbol string, t *ticke
 }
 
 // appendMiniTicker appends the payload of <symbol>@miniTicker.
-func appendMiniTicker(dst []byte, u timeUnit, eventUs int64, symbol string, t *ticker) []byte {
+func appendMiniTicker(dst []byte, u binanceapi.Unit, eventUs int64, symbol string, t *ticker) []byte {
 	w := &t.window
 	dst = appendHead(dst, "24hrMiniTicker", u, eventUs, symbol)
 	dst = appendDecimalField(dst, "c", w.Close)
@@ -62,7 +65,7 @@ func appendSymbol(dst []byte, symbol string) []byte {
 }
 
 // appendTickerRow appends what GET /api/v3/ticker/24hr answers for one symbol.
-func appendTickerRow(dst []byte, u timeUnit, symbol string, t *ticker, mini bool) []byte {
+func appendTickerRow(dst []byte, u binanceapi.Unit, symbol string, t *ticker, mini bool) []byte {
 	abs, permille := t.change()
 	w := &t.window
 	dst = appendSymbol(dst, symbol)

@@ -1,5 +1,7 @@
 package simexchange
 
+import "github.com/tickcast/tickcast/binanceapi"
+
 // sendTickers sends what ticker streams show at a whole second: tickers that have changed, at another time than their own.
 func (s *Server) sendTickers(nowMs, eventUs int64) {
 	all := s.subscribers(allMiniTickers)
@@ -18,15 +20,15 @@ func (s *Server) sendTickers(nowMs, eventUs int64) {
 		in.told, in.ticker = now, t
 		changed = append(changed, in)
 		if len(full) > 0 {
-			s.send(in.streams.ticker, full, func(u timeUnit) []byte { return appendTicker(nil, u, eventUs, in.Symbol.Symbol, &t) })
+			s.send(in.streams.ticker, full, func(u binanceapi.Unit) []byte { return appendTicker(nil, u, eventUs, in.Symbol.Symbol, &t) })
 		}
 		if len(mini) > 0 {
-			s.send(in.streams.miniTicker, mini, func(u timeUnit) []byte { return appendMiniTicker(nil, u, eventUs, in.Symbol.Symbol, &t) })
+			s.send(in.streams.miniTicker, mini, func(u binanceapi.Unit) []byte { return appendMiniTicker(nil, u, eventUs, in.Symbol.Symbol, &t) })
 		}
 	}
 	if len(all) > 0 && len(changed) > 0 {
-		s.send(allMiniTickers, all, func(u timeUnit) []byte {
-			return list(len(changed), func(dst []byte, i int) []byte {
+		s.send(allMiniTickers, all, func(u binanceapi.Unit) []byte {
+			return binanceapi.List(len(changed), func(dst []byte, i int) []byte {
 				return appendMiniTicker(dst, u, eventUs, changed[i].Symbol.Symbol, &changed[i].ticker)
 			})
 		})

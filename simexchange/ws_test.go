@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"github.com/tickcast/tickcast/binanceapi"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -161,7 +162,7 @@ func TestTradesAggregatesAndKlinesAgreeOverStreamsAndREST(t *testing.T) {
 	}
 	for _, k := range seconds[1:] { // the first was under way already
 		want, _ := log.bars.one(market.Period1s, k.K.T0)
-		if got := string(appendKlineRow(nil, inMs, market.Period1s, &want)); got != k.row() || want.FirstID != k.K.F || want.LastID != k.K.L || !k.K.X {
+		if got := string(appendKlineRow(nil, binanceapi.Ms, market.Period1s, &want)); got != k.row() || want.FirstID != k.K.F || want.LastID != k.K.L || !k.K.X {
 			t.Errorf("kline of the stream %+v, from its trades %s", k, got)
 		}
 		body, _ := get(t, s, fmt.Sprintf("/api/v3/klines?symbol=BTCUSDT&interval=1s&limit=1&startTime=%d", k.K.T0))
