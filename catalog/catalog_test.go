@@ -2,11 +2,9 @@ package catalog
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
+	"github.com/tickcast/tickcast/configs/configtest"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -19,30 +17,15 @@ func shipped(t *testing.T, form Form) *Catalog {
 	return c
 }
 
-// Each testdata/*.bad.yaml says in its first line which error it must give.
 func TestBadFilesAreRefusedWithThePlace(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.bad.yaml")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no fixtures: %v", err)
-	}
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		first, _, _ := strings.Cut(string(b), "\n")
-		want, ok := strings.CutPrefix(first, "# want: ")
-		if !ok {
-			t.Fatalf("%s: does not begin with what it wants", f)
-		}
-		topics, contracts := f, ""
-		if strings.HasPrefix(filepath.Base(f), "contracts-") {
-			topics, contracts = "", f
-		}
-		if _, err := Load(topics, contracts, Embedded); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: error %v\nwant %s", f, err, want)
-		}
-	}
+	configtest.BadFiles(t, "testdata/topics-*.bad.yaml", func(file string, _ []byte) error {
+		_, err := Load(file, "", Embedded)
+		return err
+	})
+	configtest.BadFiles(t, "testdata/contracts-*.bad.yaml", func(file string, _ []byte) error {
+		_, err := Load("", file, Embedded)
+		return err
+	})
 }
 
 func TestShippedCatalogueMapsKeysToTopics(t *testing.T) {

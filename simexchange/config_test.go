@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/tickcast/tickcast/configs"
+	"github.com/tickcast/tickcast/configs/configtest"
 )
 
 // readConfig is what the program does with a file.
@@ -24,27 +25,12 @@ func readConfig(t *testing.T, path string) (Config, error) {
 	return cfg, cfg.Validate()
 }
 
-// Each bad file begins with the exact message that it gives.
 func TestBadConfigurations(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/config/*.bad.yaml")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no files", err)
-	}
-	for _, path := range files {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		first, _, _ := strings.Cut(string(data), "\n")
-		_, err = readConfig(t, path)
-		if got, want := "", strings.TrimPrefix(first, "# "); err == nil || err.Error() != want {
-			if err != nil {
-				got = err.Error()
-			}
-			t.Errorf("%s\n got %s\nwant %s", filepath.Base(path), got, want)
-		}
-	}
+	configtest.BadFiles(t, "testdata/config/*.bad.yaml", func(file string, _ []byte) error {
+		_, err := readConfig(t, file)
+		return err
+	})
 }
 
 func TestGoodConfigurations(t *testing.T) {

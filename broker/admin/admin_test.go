@@ -10,36 +10,21 @@ import (
 	"time"
 
 	"github.com/tickcast/tickcast/configs"
+	"github.com/tickcast/tickcast/configs/configtest"
 )
 
-// Each testdata/*.bad.yaml says in its first line which error it must give.
 func TestBadFilesAreRefusedWithThePlace(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.bad.yaml")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no fixtures: %v", err)
-	}
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
+	configtest.BadFiles(t, "testdata/config-*.bad.yaml", func(file string, data []byte) error {
+		c := DefaultConfig()
+		if err := configs.Decode(file, data, &c); err != nil {
+			return err
 		}
-		first, _, _ := strings.Cut(string(b), "\n")
-		want, ok := strings.CutPrefix(first, "# want: ")
-		if !ok {
-			t.Fatalf("%s: does not begin with what it wants", f)
-		}
-		if strings.HasPrefix(filepath.Base(f), "keys-") {
-			_, err = decodeKeys(f, b)
-		} else {
-			c := DefaultConfig()
-			if err = configs.Decode(f, b, &c); err == nil {
-				err = c.Validate()
-			}
-		}
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: error %v\nwant %s", f, err, want)
-		}
-	}
+		return c.Validate()
+	})
+	configtest.BadFiles(t, "testdata/keys-*.bad.yaml", func(file string, data []byte) error {
+		_, err := decodeKeys(file, data)
+		return err
+	})
 	if c := DefaultConfig(); c.Validate() != nil || c.Listen != "127.0.0.1:18083" {
 		t.Errorf("the default: %+v %v", c, c.Validate())
 	}

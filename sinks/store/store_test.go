@@ -5,14 +5,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/configs"
+	"github.com/tickcast/tickcast/configs/configtest"
 	"github.com/tickcast/tickcast/kafka"
 	"github.com/tickcast/tickcast/kafka/embedded"
 	"github.com/tickcast/tickcast/market"
@@ -290,29 +288,13 @@ func TestRecordsThatAreNoCandleArePassedOver(t *testing.T) {
 }
 
 func TestBadConfigurationsAreRefusedWithTheKey(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.bad.yaml")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no fixtures: %v", err)
-	}
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		first, _, _ := strings.Cut(string(b), "\n")
-		want, ok := strings.CutPrefix(first, "# want: ")
-		if !ok {
-			t.Fatalf("%s: does not begin with what it wants", f)
-		}
+	configtest.BadFiles(t, "testdata/*.bad.yaml", func(file string, data []byte) error {
 		cfg := DefaultConfig()
-		err = configs.Load(f, &cfg)
-		if err == nil {
-			err = cfg.Validate()
+		if err := configs.Decode(file, data, &cfg); err != nil {
+			return err
 		}
-		if err == nil || !strings.HasSuffix(err.Error(), want) {
-			t.Errorf("%s: error %v\nwant %s", f, err, want)
-		}
-	}
+		return cfg.Validate()
+	})
 }
 
 func openDB(t testing.TB, cfg Config) *DB {
