@@ -3,12 +3,13 @@ package public
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/tickcast/tickcast/httpport"
 )
 
 // Config of the public HTTP port.
@@ -28,53 +29,29 @@ func (c Config) Validate() error {
 }
 
 // Server is made by New and serves in Run.
-type Server struct {
-	l   net.Listener
-	srv *http.Server
-	log *slog.Logger
-}
+type Server struct{ port *httpport.Port }
 
 // New binds the port. Requests are answered by page; ready says whether clients get complete data.
 func New(cfg Config, page http.Handler, ready func() bool, log *slog.Logger) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("tcp", cfg.Listen)
+	mux := http.NewServeMux()
+	mux.Handle("/", page)
+	httpport.Probes(mux, ready, "loading the newest state")
+	port, err := httpport.Listen(cfg.Listen, mux, log)
 	if err != nil {
 		return nil, fmt.Errorf("http.listen: %w", err)
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/", page)
-	mux.HandleFunc("GET /health/live", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "live") })
-	mux.HandleFunc("GET /health/ready", func(w http.ResponseWriter, _ *http.Request) {
-		if !ready() {
-			http.Error(w, "loading the newest state", http.StatusServiceUnavailable)
-			return
-		}
-		fmt.Fprintln(w, "ready")
-	})
-	return &Server{l: l, log: log, srv: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
-		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}}, nil
+	return &Server{port}, nil
 }
 
 // Addr is the host:port that the server listens on.
-func (s *Server) Addr() string { return s.l.Addr().String() }
+func (s *Server) Addr() string { return s.port.Addr().String() }
 
 // Run serves until ctx ends, and then lets requests under way finish for a moment.
 func (s *Server) Run(ctx context.Context) error {
-	failed := make(chan error, 1)
-	go func() { failed <- s.srv.Serve(s.l) }()
-	select {
-	case err := <-failed:
-		return fmt.Errorf("serve HTTP: %w", err)
-	case <-ctx.Done():
-	}
-	bye, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	if err := s.srv.Shutdown(bye); err != nil {
-		s.srv.Close()
-	}
-	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+	if err := s.port.Run(ctx, 2*time.Second); err != nil {
 		return fmt.Errorf("serve HTTP: %w", err)
 	}
 	return nil

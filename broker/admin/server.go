@@ -2,12 +2,13 @@ package admin
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/tickcast/tickcast/httpport"
 )
 
 // Server is made by New and serves in Run.
@@ -17,8 +18,7 @@ type Server struct {
 	log   *slog.Logger
 	guard *guard
 	audit *auditLog
-	l     net.Listener
-	http  *http.Server
+	port  *httpport.Port
 }
 
 // New reads the keys, opens the audit and binds the port.
@@ -34,15 +34,13 @@ func New(cfg Config, edge Edge, log *slog.Logger) (*Server, error) {
 	if s.audit, err = openAudit(cfg.AuditFile, int64(cfg.AuditBytes)); err != nil {
 		return nil, fmt.Errorf("admin.audit_file: %w", err)
 	}
-	if s.l, err = net.Listen("tcp", cfg.Listen); err != nil {
+	if s.port, err = httpport.Listen(cfg.Listen, s.handler(), log); err != nil {
 		s.audit.close()
 		return nil, fmt.Errorf("admin.listen: %w", err)
 	}
-	if a, ok := s.l.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
+	if a, ok := s.port.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
 		log.Warn("the admin port is not on loopback: keys travel in the clear unless something in front speaks TLS", "listen", a)
 	}
-	s.http = &http.Server{Handler: s.handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
-		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 	return s, nil
 }
 
@@ -50,14 +48,7 @@ func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", s.api())
 	mux.Handle("GET /metrics", metricsHandler(s.edge))
-	mux.HandleFunc("GET /health/live", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "live") })
-	mux.HandleFunc("GET /health/ready", func(w http.ResponseWriter, _ *http.Request) {
-		if !s.edge.Ready() {
-			http.Error(w, "clients are not accepted", http.StatusServiceUnavailable)
-			return
-		}
-		fmt.Fprintln(w, "ready")
-	})
+	httpport.Probes(mux, s.edge.Ready, "clients are not accepted")
 	mux.HandleFunc("GET /api/v1/openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/yaml")
 		_, _ = w.Write(OpenAPI) // a caller that is gone needs no answer
@@ -71,24 +62,12 @@ func (s *Server) handler() http.Handler {
 }
 
 // Addr is the host:port that the server listens on.
-func (s *Server) Addr() string { return s.l.Addr().String() }
+func (s *Server) Addr() string { return s.port.Addr().String() }
 
 // Run serves until ctx ends, and then lets calls under way finish for a moment.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.audit.close()
-	failed := make(chan error, 1)
-	go func() { failed <- s.http.Serve(s.l) }()
-	select {
-	case err := <-failed:
-		return fmt.Errorf("serve admin: %w", err)
-	case <-ctx.Done():
-	}
-	bye, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	if err := s.http.Shutdown(bye); err != nil {
-		s.http.Close()
-	}
-	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+	if err := s.port.Run(ctx, time.Second); err != nil {
 		return fmt.Errorf("serve admin: %w", err)
 	}
 	return nil
