@@ -27,7 +27,7 @@ const (
 	hasClosed
 	hasTrades
 
-	hasCandle = hasVersion | hasContract | hasEpoch | hasSeq | hasQuality | hasPeriod | hasOpenTime | hasBars | hasHigh | hasLow | hasClose | hasVolumes | hasClosed | hasTrades
+	hasCandle = hasVersion | hasContract | hasEpoch | hasSeq | hasQuality | hasPeriod | hasOpenTime | hasOpen | hasHigh | hasLow | hasClose | hasVolumes | hasClosed | hasTrades
 )
 
 // DecodeCandle reads one candle message into m, whose previous content is gone. Unknown fields are passed over; a message of another schema version, without one of
@@ -36,14 +36,17 @@ func (d *Decoder) DecodeCandle(b []byte, m *CandleMessage) error {
 	*m = CandleMessage{PriceScale: -1, QtyScale: -1, Candle: Candle{FirstID: -1, LastID: -1}}
 	s := scanner{b: b}
 	var seen fieldSet
-	err := s.object(func(key []byte) error {
+	for {
+		key, err := s.key()
+		if err != nil {
+			return err
+		}
+		if key == nil {
+			break
+		}
 		if err := d.candleField(&s, key, m, &seen); err != nil {
 			return fmt.Errorf("field %.20q: %w", key, err)
 		}
-		return nil
-	})
-	if err != nil {
-		return err
 	}
 	if seen&hasCandle != hasCandle {
 		return fmt.Errorf("candle message: fields are missing (%#x)", uint32(hasCandle&^seen))
@@ -64,7 +67,6 @@ func (d *Decoder) candleField(s *scanner, key []byte, m *CandleMessage, seen *fi
 	var t []byte
 	var n int64
 	c := &m.Candle
-	quoteScale := m.PriceScale + m.QtyScale
 	switch string(key) {
 	case "sv":
 		if n, err = s.integer(); err == nil && n != SchemaVersion {
@@ -97,42 +99,11 @@ func (d *Decoder) candleField(s *scanner, key []byte, m *CandleMessage, seen *fi
 			m.Quality, err = ParseQuality(t)
 		}
 		*seen |= hasQuality
-	case "i":
-		if t, err = s.text(); err == nil {
-			c.Period, err = ParsePeriod(string(t))
-		}
-		*seen |= hasPeriod
-	case "t":
-		c.OpenMs, err = s.integer()
-		*seen |= hasOpenTime
-	case "o":
-		c.Open, err = s.scaled(&m.PriceScale)
-		*seen |= hasBars
-	case "h":
-		c.High, err = s.scaled(&m.PriceScale)
-		*seen |= hasHigh
 	case "l":
 		c.Low, err = s.scaled(&m.PriceScale)
 		*seen |= hasLow
-	case "c":
-		c.Close, err = s.scaled(&m.PriceScale)
-		*seen |= hasClose
-	case "v":
-		c.Volume, err = s.wide(&m.QtyScale)
-	case "bv":
-		c.BuyVolume, err = s.wide(&m.QtyScale)
-	case "qv":
-		c.QuoteVolume, err = s.wide(&quoteScale)
-	case "bqv":
-		c.BuyQuoteVolume, err = s.wide(&quoteScale)
-		*seen |= hasVolumes
-	case "n":
-		c.Trades, err = s.integer()
-		*seen |= hasTrades
 	case "f":
 		c.FirstID, err = s.integer()
-	case "L":
-		c.LastID, err = s.integer()
 	case "x":
 		c.Closed, err = s.boolean()
 		*seen |= hasClosed
@@ -142,36 +113,49 @@ func (d *Decoder) candleField(s *scanner, key []byte, m *CandleMessage, seen *fi
 	case "fill":
 		c.Fill, err = s.boolean()
 	default:
-		_, err = s.raw()
+		return s.candle(key, c, &m.PriceScale, &m.QtyScale, seen)
 	}
 	return err
 }
 
-// object walks over the fields of one flat object: field reads the value that follows its key.
-func (s *scanner) object(field func(key []byte) error) error {
-	if err := s.expect('{'); err != nil {
-		return err
+// candle reads a field that candle messages and seeds have in common; another one is passed over.
+func (s *scanner) candle(key []byte, c *Candle, price, qty *int, seen *fieldSet) (err error) {
+	var t []byte
+	quote := *price + *qty
+	switch string(key) {
+	case "i":
+		if t, err = s.text(); err == nil {
+			c.Period, err = ParsePeriod(string(t))
+		}
+		*seen |= hasPeriod
+	case "t":
+		c.OpenMs, err = s.integer()
+		*seen |= hasOpenTime
+	case "o":
+		c.Open, err = s.scaled(price)
+		*seen |= hasOpen
+	case "h":
+		c.High, err = s.scaled(price)
+		*seen |= hasHigh
+	case "c":
+		c.Close, err = s.scaled(price)
+		*seen |= hasClose
+	case "v":
+		c.Volume, err = s.wide(qty)
+	case "bv":
+		c.BuyVolume, err = s.wide(qty)
+	case "qv":
+		c.QuoteVolume, err = s.wide(&quote)
+	case "bqv":
+		c.BuyQuoteVolume, err = s.wide(&quote)
+		*seen |= hasVolumes
+	case "n":
+		c.Trades, err = s.integer()
+		*seen |= hasTrades
+	case "L":
+		c.LastID, err = s.integer()
+	default:
+		_, err = s.raw()
 	}
-	for {
-		key, err := s.text()
-		if err != nil {
-			return err
-		}
-		if err := s.expect(':'); err != nil {
-			return err
-		}
-		if err := field(key); err != nil {
-			return err
-		}
-		s.blanks()
-		if s.i >= len(s.b) {
-			return errTruncated
-		}
-		if s.b[s.i] == '}' {
-			return nil
-		}
-		if err := s.expect(','); err != nil {
-			return err
-		}
-	}
+	return err
 }

@@ -33,8 +33,9 @@ func (d *Decoder) intern(b []byte) string {
 
 // scanner walks over one flat JSON object. Our writers escape nothing on the paths that count; a value with an escape is left to encoding/json.
 type scanner struct {
-	b []byte
-	i int
+	b      []byte
+	i      int
+	within bool // the object has begun
 }
 
 func (s *scanner) blanks() {
@@ -143,4 +144,30 @@ func (s *scanner) raw() (json.RawMessage, error) {
 		}
 	}
 	return nil, errTruncated
+}
+
+// key reads the next key of a flat object, and the colon after it; nil at the object's end. Its value is to be read before the next call.
+func (s *scanner) key() ([]byte, error) {
+	if !s.within {
+		s.within = true
+		if err := s.expect('{'); err != nil {
+			return nil, err
+		}
+	} else {
+		s.blanks()
+		if s.i >= len(s.b) {
+			return nil, errTruncated
+		}
+		if s.b[s.i] == '}' {
+			return nil, nil
+		}
+		if err := s.expect(','); err != nil {
+			return nil, err
+		}
+	}
+	key, err := s.text()
+	if err != nil {
+		return nil, err
+	}
+	return key, s.expect(':')
 }

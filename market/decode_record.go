@@ -11,30 +11,17 @@ import (
 func (d *Decoder) Decode(b []byte, r *Record) error {
 	*r = Record{PriceScale: -1, QtyScale: -1, Book: BookChange{Bids: r.Book.Bids[:0], Asks: r.Book.Asks[:0]}}
 	s := scanner{b: b}
-	if err := s.expect('{'); err != nil {
-		return err
-	}
 	var seen fieldSet
 	for {
-		key, err := s.text()
+		key, err := s.key()
 		if err != nil {
 			return err
 		}
-		if err := s.expect(':'); err != nil {
-			return err
+		if key == nil {
+			break
 		}
 		if err := d.field(&s, key, r, &seen); err != nil {
 			return fmt.Errorf("field %.20q: %w", key, err)
-		}
-		s.blanks()
-		if s.i >= len(s.b) {
-			return errTruncated
-		}
-		if s.b[s.i] == '}' {
-			break
-		}
-		if err := s.expect(','); err != nil {
-			return err
 		}
 	}
 	return r.check(seen)
@@ -61,7 +48,7 @@ const (
 	hasLast
 	hasPeriod
 	hasOpenTime
-	hasBars
+	hasOpen
 	hasVolumes
 	hasTick
 	hasStep
@@ -76,7 +63,7 @@ const (
 )
 
 var needed = [...]fieldSet{
-	KindTrade: hasTrade, KindCorrection: hasTrade, KindBust: hasAgg, KindSeed: hasPeriod | hasOpenTime | hasBars | hasVolumes,
+	KindTrade: hasTrade, KindCorrection: hasTrade, KindBust: hasAgg, KindSeed: hasPeriod | hasOpenTime | hasClose | hasVolumes,
 	KindContract: hasTick | hasStep | hasSeeds, KindGap: hasFrom | hasTo, KindClock: 0, KindOpen: 0, KindQuality: 0,
 	KindSnapshot: hasUpdates | hasLevels, KindDiff: hasUpdates | hasLevels,
 }
@@ -157,46 +144,15 @@ func (d *Decoder) field(s *scanner, key []byte, r *Record, seen *fieldSet) (err 
 		r.Book.Asks, err = s.levels(r.Book.Asks, &r.PriceScale, &r.QtyScale)
 		*seen |= hasLevels
 	default:
-		return d.rareField(s, string(key), r, seen)
+		return d.rareField(s, key, r, seen)
 	}
 	return err
 }
 
 // rareField reads the fields of seeds, contracts and gaps.
-func (d *Decoder) rareField(s *scanner, key string, r *Record, seen *fieldSet) (err error) {
-	var t []byte
-	c, spec := &r.Seed, &r.Spec
-	switch key {
-	case "i":
-		if t, err = s.text(); err == nil {
-			c.Period, err = ParsePeriod(string(t))
-		}
-		*seen |= hasPeriod
-	case "t":
-		c.OpenMs, err = s.integer()
-		*seen |= hasOpenTime
-	case "o":
-		c.Open, err = s.scaled(&r.PriceScale)
-	case "h":
-		c.High, err = s.scaled(&r.PriceScale)
-	case "c":
-		c.Close, err = s.scaled(&r.PriceScale)
-		*seen |= hasBars
-	case "v":
-		c.Volume, err = s.wide(&r.QtyScale)
-	case "bv":
-		c.BuyVolume, err = s.wide(&r.QtyScale)
-	case "qv":
-		scale := r.PriceScale + r.QtyScale
-		c.QuoteVolume, err = s.wide(&scale)
-	case "bqv":
-		scale := r.PriceScale + r.QtyScale
-		c.BuyQuoteVolume, err = s.wide(&scale)
-		*seen |= hasVolumes
-	case "n":
-		c.Trades, err = s.integer()
-	case "L":
-		c.LastID, err = s.integer()
+func (d *Decoder) rareField(s *scanner, key []byte, r *Record, seen *fieldSet) (err error) {
+	spec := &r.Spec
+	switch string(key) {
 	case "from":
 		r.GapFrom, err = s.integer()
 		*seen |= hasFrom
@@ -231,7 +187,7 @@ func (d *Decoder) rareField(s *scanner, key string, r *Record, seen *fieldSet) (
 		n, err = s.integer()
 		spec.Contract.Depth = int(n)
 	default:
-		_, err = s.raw()
+		return s.candle(key, &r.Seed, &r.PriceScale, &r.QtyScale, seen)
 	}
 	return err
 }
