@@ -2,9 +2,12 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -39,7 +42,7 @@ func TestSoakLevelsOff(t *testing.T) {
 	every := minute / 12
 	begun, next := time.Now(), minute
 	cpu, exchangeCPU, counted, trades := p.cpu(t), exchange.cpu(t), int64(0), int64(0)
-	t.Logf("minute | RSS MiB | Go heap MiB | goroutines | threads | files | data MiB (by folder) | trades/s, missed | deliveries/s | lag ms p50 p99 | CPU %% of a core, exchange's")
+	t.Logf("minute | RSS MiB | Go heap MiB | goroutines | threads | open files + those of Kafka's | data MiB (by folder) | trades/s, missed | deliveries/s | lag ms p50 p99 | CPU %% of a core, exchange's")
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for at := time.Duration(0); at < whole; {
@@ -100,7 +103,8 @@ type soak struct {
 	p                              *process
 	dir                            string
 	rss, heap, goroutines, threads series
-	files, data                    series
+	files, segments, data          series
+	segmentsOpen                   float64 // of segments, Kafka's on disk
 	folders                        map[string]*series
 }
 
@@ -112,8 +116,10 @@ func newSoak(t *testing.T, p *process, dir string) *soak {
 	count := func(name string, slack float64) series {
 		return series{name: name, divide: 1, slack: slack}
 	}
+	segments := count("files of Kafka", 10)
+	segments.percent = 5 // as its bytes
 	return &soak{t: t, p: p, dir: dir, rss: bytes("resident memory", 8*mib), heap: bytes("Go heap", 4*mib), data: bytes("data folder", 4*mib),
-		goroutines: count("goroutines", 5), threads: count("threads", 3), files: count("open files", 5), folders: map[string]*series{}}
+		goroutines: count("goroutines", 5), threads: count("threads", 3), files: count("open files but Kafka's segments", 5), segments: segments, folders: map[string]*series{}}
 }
 
 // look takes what costs the process nothing.
@@ -121,7 +127,13 @@ func (s *soak) look(at time.Duration) {
 	st := s.p.status(s.t, "VmRSS", "\nThreads")
 	s.rss.add(at, st[0]*1024)
 	s.threads.add(at, st[1])
-	s.files.add(at, s.p.files(s.t))
+	open, others := s.p.files(s.t)
+	s.files.add(at, others)
+	s.segmentsOpen = open
+	s.segments.add(at, countFiles(s.t, filepath.Join(s.dir, "kafka")))
+	if open > s.segments.newest() {
+		s.t.Errorf("%.0f segments are open, %.0f files are there", open, s.segments.newest())
+	}
 	s.goroutines.add(at, s.p.goroutines(s.t))
 	all := 0.
 	for folder, size := range folderBytes(s.t, s.dir) {
@@ -138,16 +150,34 @@ func (s *soak) look(at time.Duration) {
 func (s *soak) last() string {
 	now := func(x *series) string { return fmt.Sprintf("%.1f", x.samples[len(x.samples)-1].v/x.divide) }
 	var folders []string
-	for _, f := range s.all()[6:] {
+	for _, f := range s.all()[7:] {
 		folders = append(folders, strings.TrimPrefix(f.name, "data: ")+" "+now(f))
 	}
-	return fmt.Sprintf("%s | %s | %.0f | %.0f | %.0f | %s (%s)", now(&s.rss), now(&s.heap), s.goroutines.newest(), s.threads.newest(), s.files.newest(), now(&s.data), strings.Join(folders, ", "))
+	return fmt.Sprintf("%s | %s | %.0f | %.0f | %.0f + %.0f of %.0f | %s (%s)", now(&s.rss), now(&s.heap), s.goroutines.newest(), s.threads.newest(), s.files.newest(), s.segmentsOpen, s.segments.newest(), now(&s.data), strings.Join(folders, ", "))
+}
+
+// countFiles counts the files below a folder.
+func countFiles(t testing.TB, dir string) (n float64) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // gone meanwhile
+		}
+		if err == nil && !e.IsDir() {
+			n++
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func (s *series) newest() float64 { return s.samples[len(s.samples)-1].v }
 
 func (s *soak) all() []*series {
-	all := []*series{&s.rss, &s.heap, &s.goroutines, &s.threads, &s.files, &s.data}
+	all := []*series{&s.rss, &s.heap, &s.goroutines, &s.threads, &s.files, &s.segments, &s.data}
 	for _, name := range slices.Sorted(maps.Keys(s.folders)) {
 		all = append(all, s.folders[name])
 	}
