@@ -13,7 +13,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 DEPGUARD    := github.com/OpenPeeDeeP/depguard/v2/cmd/depguard@v2.3.0
 NATS        := github.com/nats-io/nats-server/v2@v2.15.2
 
-.PHONY: help run build test check lint race e2e interop stall kill fuzz conformance soak rest bench bench-edge clean
+.PHONY: help run build test check lint race java e2e interop stall kill fuzz conformance soak rest bench bench-edge clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -34,7 +34,7 @@ web/dist/index.html: $(WEB_SRC)
 
 test: ## Every test: checks, race detector, third-party clients, the page in a browser (installs what they need)
 	@deploy/need.sh test
-	$(MAKE) check interop e2e
+	$(MAKE) check java interop e2e
 
 check: lint race ## What needs no other program than Go and Node: format, vet, linters, unit tests with -race
 
@@ -53,6 +53,10 @@ $(TOOLS)/depguard:
 race: web/dist/index.html ## Go tests with the race detector, page tests
 	go test -race -timeout 20m ./...
 	cd web && npm run --silent typecheck && npm test --silent
+
+java: ## The engines that Flink runs: build and JUnit (Java 17, Maven)
+	@deploy/need.sh java
+	cd flink-sql/java && mvn -q -B test
 
 CLIENTS := simexchange/clients/node_modules broker/clients/node_modules broker/clients/java/lib docs/snippets/node_modules docs/snippets/venv
 
@@ -115,4 +119,4 @@ $(TOOLS)/stock-mochi: broker/stock/main.go go.mod
 	go build -trimpath -o $@ ./broker/stock
 
 clean: ## Remove what was built
-	rm -rf bin web/dist/assets web/dist/index.html web/node_modules $(CLIENTS)
+	rm -rf bin flink-sql/java/*/target web/dist/assets web/dist/index.html web/node_modules $(CLIENTS)

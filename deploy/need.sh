@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# need.sh build|test: see that the programs a make target needs are there. Debian packages are installed where that is possible (as root, or with
+# need.sh build|java|test: see that the programs a make target needs are there. Debian packages are installed where that is possible (as root, or with
 # sudo that asks for no password); what is missing otherwise is named with the way to get it.
 set -euo pipefail
 
@@ -15,6 +15,10 @@ need go - "Go 1.26 or later, https://go.dev/dl/"
 need node - "Node.js 20 or later with npm, https://nodejs.org/"
 need npm - "comes with Node.js"
 need gcc gcc "the Kafka client is linked with cgo"
+if [ "${1:-build}" != build ]; then
+  need javac default-jdk-headless "Java 17 or later: Flink's engines, and a client that is tested against"
+  need mvn maven "Apache Maven 3.8 or later installs and builds them"
+fi
 if [ "${1:-build}" = test ]; then
   need chromium chromium "the page is tested in it"
   need mosquitto_sub mosquitto-clients "a third-party MQTT client that is tested against"
@@ -23,8 +27,6 @@ if [ "${1:-build}" = test ]; then
     packages+=(postgresql)
     missing+=("PostgreSQL: one of the two stores of candles")
   fi
-  need javac default-jdk-headless "a Java client is tested against"
-  need mvn maven "the Java client is installed with it"
   if [ ! -e /usr/include/MQTTAsync.h ]; then
     packages+=(libpaho-mqtt-dev)
     missing+=("libpaho-mqtt-dev: Eclipse Paho's C library, a client that is tested against")
