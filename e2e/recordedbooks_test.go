@@ -1,9 +1,6 @@
 package e2e
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -18,6 +15,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/tickcast/tickcast/market"
+	"github.com/tickcast/tickcast/market/markettest"
 )
 
 const (
@@ -212,18 +210,7 @@ func readBook(t *testing.T, b *book2024) *recordedBook {
 	r := &recordedBook{}
 	var diffs []int64
 	for _, file := range b.files {
-		f, err := os.Open(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		z, err := gzip.NewReader(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines := bufio.NewScanner(z)
-		lines.Buffer(nil, 1<<20)
-		for lines.Scan() {
-			_, frame, _ := bytes.Cut(lines.Bytes(), []byte(" "))
+		markettest.Frames(t, file, func(_ int64, frame []byte) {
 			var e struct {
 				Stream string
 				Last   int64           `json:"lastUpdateId"`
@@ -247,11 +234,7 @@ func readBook(t *testing.T, b *book2024) *recordedBook {
 				}
 				diffs = append(diffs, d.Last)
 			}
-		}
-		if err := lines.Err(); err != nil {
-			t.Fatal(err)
-		}
-		f.Close()
+		})
 	}
 	r.diffs = slices.DeleteFunc(diffs, func(last int64) bool { return last <= r.snapshot })
 	if len(r.diffs) != b.all {

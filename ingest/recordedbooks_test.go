@@ -1,9 +1,7 @@
 package ingest_test
 
 import (
-	"bufio"
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"os"
 	"sort"
@@ -11,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tickcast/tickcast/market"
+	"github.com/tickcast/tickcast/market/markettest"
 	"github.com/tickcast/tickcast/simexchange"
 )
 
@@ -95,23 +94,11 @@ type ticker struct {
 // recordedTickers reads the bookTicker frames, and the last update of the depth frames.
 func recordedTickers(t *testing.T, file string) (out []ticker, lastID int64) {
 	t.Helper()
-	f, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(z)
-	lines.Buffer(nil, 1<<20)
 	c := contract(t, "BTCUSDT", "0.00001")
-	for lines.Scan() {
-		_, frame, _ := bytes.Cut(lines.Bytes(), []byte(" "))
+	markettest.Frames(t, file, func(_ int64, frame []byte) {
 		book := bytes.Contains(frame[:60], []byte("@bookTicker"))
 		if !book && !bytes.Contains(frame[:60], []byte("@depth")) {
-			continue
+			return
 		}
 		var e struct {
 			Data struct {
@@ -134,9 +121,6 @@ func recordedTickers(t *testing.T, file string) (out []ticker, lastID int64) {
 		} else {
 			lastID = d.ID
 		}
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
+	})
 	return out, lastID
 }

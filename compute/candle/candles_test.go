@@ -1,8 +1,6 @@
 package candle
 
 import (
-	"bufio"
-	"compress/gzip"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -17,6 +15,7 @@ import (
 	"github.com/tickcast/tickcast/compute/core"
 	"github.com/tickcast/tickcast/compute/core/coretest"
 	"github.com/tickcast/tickcast/market"
+	"github.com/tickcast/tickcast/market/markettest"
 )
 
 // collect runs records through one machine and returns all that it wrote.
@@ -266,24 +265,13 @@ func TestRecordedTradesOf2024GiveTheCandlesOfSortGroupFold(t *testing.T) {
 // recordedTrades appends the @trade frames of a recording to a log, with clock records, and returns the clock.
 func recordedTrades(t *testing.T, file string, at int64, l *scribe, o *oracle) int64 {
 	t.Helper()
-	f, err := os.Open(file)
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
 		t.Skip("the recording of 2024-08-08 is not there: ../shared/data/binance-spot-2024-08-08")
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(z)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		_, frame, _ := strings.Cut(lines.Text(), " ")
+	markettest.Frames(t, file, func(_ int64, line []byte) {
+		frame := string(line)
 		if !strings.Contains(frame, "@trade") {
-			continue
+			return
 		}
 		var e struct {
 			Data struct {
@@ -306,7 +294,7 @@ func recordedTrades(t *testing.T, file string, at int64, l *scribe, o *oracle) i
 		dl := deal{d.T, rat(d.P).FloatString(2), rat(d.Q).FloatString(5), d.ID, d.ID, d.Mk}
 		o.deals = append(o.deals, dl)
 		l.deal(dl)
-	}
+	})
 	return at
 }
 

@@ -1,8 +1,7 @@
 package orderbook
 
 import (
-	"bufio"
-	"compress/gzip"
+	"bytes"
 	"encoding/json"
 	"os"
 	"sort"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/tickcast/tickcast/compute/core"
 	"github.com/tickcast/tickcast/market"
+	"github.com/tickcast/tickcast/market/markettest"
 )
 
 // recording is a recorded market as the log of books that ingest makes of it.
@@ -53,21 +53,13 @@ func record(t testing.TB, symbol string) (r recording) {
 	var held []market.Record
 	begun := false
 	for _, day := range []string{"_20240808.gz", "_20240809.gz"} {
-		f, err := os.Open(recordings + strings.ToLower(symbol) + day)
-		if err != nil {
+		file := recordings + strings.ToLower(symbol) + day
+		if _, err := os.Stat(file); err != nil {
 			t.Skipf("the recording of 2024-08-08 is not there: %v", err)
 		}
-		defer f.Close()
-		z, err := gzip.NewReader(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines := bufio.NewScanner(z)
-		lines.Buffer(nil, 1<<20)
-		for lines.Scan() {
-			_, frame, _ := strings.Cut(lines.Text(), " ")
-			if strings.Contains(frame, "@trade") {
-				continue
+		markettest.Frames(t, file, func(_ int64, frame []byte) {
+			if bytes.Contains(frame, []byte("@trade")) {
+				return
 			}
 			var e struct {
 				Stream string          `json:"stream"`
@@ -76,7 +68,7 @@ func record(t testing.TB, symbol string) (r recording) {
 				Bids   [][2]string     `json:"bids"`
 				Asks   [][2]string     `json:"asks"`
 			}
-			if err := json.Unmarshal([]byte(frame), &e); err != nil {
+			if err := json.Unmarshal(frame, &e); err != nil {
 				t.Fatal(err)
 			}
 			switch {
@@ -126,10 +118,7 @@ func record(t testing.TB, symbol string) (r recording) {
 					add(market.KindDiff, d.Time, c)
 				}
 			}
-		}
-		if err := lines.Err(); err != nil {
-			t.Fatal(err)
-		}
+		})
 	}
 	r.records = l.records
 	return r

@@ -1,18 +1,15 @@
 package depth_test
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"os"
 	"sort"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/tickcast/tickcast/ingest/depth"
 	"github.com/tickcast/tickcast/market"
+	"github.com/tickcast/tickcast/market/markettest"
 )
 
 // A recording holds lines of a receive time (ns) and a frame of a combined stream, or a REST depth snapshot where it arrived. The small one is the first 20
@@ -142,7 +139,7 @@ func play(t *testing.T, symbol, step string, files []string) *recording {
 		now = ms
 	}
 	for _, file := range files {
-		eachLine(t, file, func(ns int64, frame []byte) {
+		markettest.Frames(t, file, func(ns int64, frame []byte) {
 			until(ns / 1e6)
 			if !begun {
 				begun = true
@@ -198,30 +195,4 @@ func play(t *testing.T, symbol, step string, files []string) *recording {
 	}
 	until(now + 200)
 	return r
-}
-
-func eachLine(t testing.TB, file string, do func(ns int64, frame []byte)) {
-	t.Helper()
-	f, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(z)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		at, frame, _ := bytes.Cut(lines.Bytes(), []byte(" "))
-		ns, err := strconv.ParseInt(string(at), 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		do(ns, frame)
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
 }
