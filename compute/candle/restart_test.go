@@ -4,46 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/tickcast/tickcast/compute/core"
 	"github.com/tickcast/tickcast/compute/core/coretest"
 	"github.com/tickcast/tickcast/market"
 )
-
-// run is one life of a job: it begins at a record, from scratch or from a saved state, and ends at another. Kafka's timestamp of record i is i.
-type run struct {
-	from, to int
-	startMs  int64
-	state    []byte
-	thin     int // of ten records
-}
-
-func (u run) do(t *testing.T, r *rand.Rand, l *scribe, lines [][]byte) (outs []output, state []byte) {
-	t.Helper()
-	m := New(l.contract, u.startMs, keep(&outs))
-	if u.state != nil {
-		if rest, err := m.LoadState(u.state); err != nil || len(rest) != 0 {
-			t.Fatalf("load state: %v, %d bytes left", err, len(rest))
-		}
-	}
-	var d market.Decoder
-	var rec market.Record
-	for i := u.from; i < u.to; i++ {
-		if err := d.Decode(lines[i], &rec); err != nil {
-			t.Fatal(err)
-		}
-		if v, err := m.Apply(&core.Input{Record: &rec, Value: lines[i], AppendMs: int64(i), Thin: r.IntN(10) < u.thin}); v == core.Invalid {
-			t.Fatalf("%s: %v", lines[i], err)
-		}
-		if r.IntN(400) == 0 {
-			m.PublishAll(0)
-		}
-	}
-	return outs, bytes.Join(m.SaveState(nil), nil)
-}
 
 // The same log, cut and restarted anywhere, gives the same closed candles, and the same bytes for every key and version that came twice.
 func TestRestartsAnywhereGiveTheSameBytes(t *testing.T) {
@@ -57,11 +23,9 @@ func TestRestartsAnywhereGiveTheSameBytes(t *testing.T) {
 			l.seeds(r, begin, 7_000_000, &oracle{})
 			chaos(r, &l, begin, begin+45*market.MinuteMs, true)
 			l.spec(begin+45*market.MinuteMs, 0)
-			lines := make([][]byte, len(l.records))
-			for i := range l.records {
-				lines[i] = l.records[i].AppendJSON(nil)
-			}
-			all, endState := run{to: len(lines)}.do(t, r, &l, lines)
+			lines := coretest.Lines(l.records)
+			var all []output
+			endState := coretest.Life{To: len(lines)}.Live(t, r, New(l.contract, 0, keep(&all)), lines)
 			want := map[string]string{}
 			id := func(o output) string { return fmt.Sprint(o.Topic, o.Key, o.Version) }
 			for _, o := range all {
@@ -88,16 +52,13 @@ func TestRestartsAnywhereGiveTheSameBytes(t *testing.T) {
 				for at < len(lines) {
 					from := saved
 					save := min(from+1+r.IntN(len(lines)/2), len(lines))
-					first, next := run{from: from, to: save, startMs: int64(from + r.IntN(50)), state: state, thin: r.IntN(10)}.do(t, r, &l, lines)
-					outs = append(outs, first...)
+					next := coretest.Life{From: from, To: save, State: state, Thin: r.IntN(10)}.Live(t, r, New(l.contract, int64(from+r.IntN(50)), keep(&outs)), lines)
 					at = min(save+r.IntN(2000), len(lines))
-					lost, _ := run{from: save, to: at, startMs: int64(save), state: next}.do(t, r, &l, lines)
-					outs = append(outs, lost...)
+					coretest.Life{From: save, To: at, State: next}.Live(t, r, New(l.contract, int64(save), keep(&outs)), lines) // lost with the kill
 					saved, state = save, next
 				}
 				if saved < len(lines) {
-					rest, last := run{from: saved, to: len(lines), startMs: int64(saved), state: state}.do(t, r, &l, lines)
-					outs, state = append(outs, rest...), last
+					state = coretest.Life{From: saved, To: len(lines), State: state}.Live(t, r, New(l.contract, int64(saved), keep(&outs)), lines)
 				}
 				compare(fmt.Sprintf("round %d, checkpoints", round), outs)
 				got := newest(outs, Ledger)
@@ -111,7 +72,8 @@ func TestRestartsAnywhereGiveTheSameBytes(t *testing.T) {
 				}
 				// and from the log's start, as without a checkpoint
 				cut := r.IntN(len(lines))
-				again, _ := run{to: len(lines), startMs: int64(cut)}.do(t, r, &l, lines)
+				var again []output
+				coretest.Life{To: len(lines)}.Live(t, r, New(l.contract, int64(cut), keep(&again)), lines)
 				compare(fmt.Sprintf("round %d, from the start, live from %d", round, cut), again)
 			}
 		})
@@ -128,7 +90,7 @@ func TestBrokenStateIsRefused(t *testing.T) {
 	}
 	m := New(l.contract, 0, func(*core.Output) {})
 	collect(t, m, l.records)
-	state := bytes.Join(m.SaveState(nil), nil)
+	state := coretest.State(m)
 	for n := 0; n < len(state); n += 1 + n/40 {
 		if rest, err := New(l.contract, 0, func(*core.Output) {}).LoadState(state[:n]); err == nil {
 			t.Fatalf("%d of %d bytes were taken for a state (%d left)", n, len(state), len(rest))
@@ -136,53 +98,4 @@ func TestBrokenStateIsRefused(t *testing.T) {
 	}
 }
 
-// FuzzLog gives any lines to the decoder and the core: no panic, and a state that comes back as it was saved.
-func FuzzLog(f *testing.F) {
-	files, err := filepath.Glob(coretest.Folder + "/*/*.txt")
-	if err != nil || len(files) == 0 {
-		f.Fatalf("no golden files: %v", err)
-	}
-	for _, name := range files {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			f.Fatal(err)
-		}
-		var input [][]byte
-		for _, line := range bytes.Split(b, []byte("\n")) {
-			if bytes.HasPrefix(line, []byte("{")) {
-				input = append(input, line)
-			}
-		}
-		f.Add(bytes.Join(input, []byte("\n")), uint8(0))
-	}
-	f.Fuzz(func(t *testing.T, log []byte, thin uint8) {
-		var d market.Decoder
-		var r market.Record
-		machines := map[string]*Machine{}
-		for i, line := range bytes.Split(log, []byte("\n")) {
-			if d.Decode(line, &r) != nil {
-				continue
-			}
-			m := machines[r.Contract]
-			if m == nil {
-				m = New(r.Contract, 0, func(o *core.Output) {
-					if o.Version.T < 0 || len(o.Ver) != market.VersionLen || (len(o.Value) == 0) != (o.Value == nil) {
-						t.Fatalf("impossible output %+v", o)
-					}
-				})
-				machines[r.Contract] = m
-			}
-			m.Apply(&core.Input{Record: &r, Value: line, Thin: thin&(1<<(i%8)) != 0})
-		}
-		for id, m := range machines {
-			state := bytes.Join(m.SaveState(nil), nil)
-			again := New(id, 0, func(*core.Output) {})
-			if _, err := again.LoadState(state); err != nil {
-				t.Fatalf("state of %s: %v", id, err)
-			}
-			if !bytes.Equal(bytes.Join(again.SaveState(nil), nil), state) {
-				t.Fatalf("state of %s is another one after it was loaded", id)
-			}
-		}
-	})
-}
+func FuzzLog(f *testing.F) { coretest.FuzzLog(f, "*/*.txt", New, func(*testing.T, *Machine) {}) }

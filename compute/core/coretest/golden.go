@@ -1,4 +1,4 @@
-// Package coretest runs the golden files of flink-sql/testdata through a core.
+// Package coretest runs the golden files of flink-sql/testdata through a core, and what every core must bear: restarts anywhere, and any log.
 package coretest
 
 import (
@@ -24,6 +24,9 @@ const Folder = "../../flink-sql/testdata"
 // Machine is a core under test.
 type Machine interface {
 	Apply(*core.Input) (core.Verdict, error)
+	PublishAll(computeMs int64)
+	SaveState(pieces [][]byte) [][]byte
+	LoadState([]byte) (rest []byte, err error)
 }
 
 // Set is a folder of golden files. They show the outputs of some topics only.
