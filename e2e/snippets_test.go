@@ -2,11 +2,8 @@ package e2e
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"io"
-	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -14,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,8 +18,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tickcast/tickcast/broker"
-	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -122,197 +116,6 @@ func TestThirdPartySnippets(t *testing.T) {
 		s.wait(t, "has everything", func(r *followed) bool { return r.whole(backMs) == "" })
 		s.check(t, at.http, revised)
 	}
-}
-
-// oldEdge is an edge that holds the market of some time ago.
-type oldEdge struct {
-	*broker.Broker
-	cat *catalog.Catalog
-}
-
-func startOldEdge(t *testing.T, held []message) *oldEdge {
-	t.Helper()
-	cat, err := catalog.Load("", "", catalog.Embedded)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg := broker.DefaultConfig()
-	cfg.TCP, cfg.WebSocket, cfg.Admin.Listen = "127.0.0.1:0", "127.0.0.1:0", ""
-	b, err := broker.New(cfg, cat, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { _ = b.Run(ctx) })
-	t.Cleanup(func() { cancel(); running.Wait() })
-	e := &oldEdge{b, cat}
-	for _, m := range held {
-		if !strings.HasPrefix(m.topic, "trade/") {
-			e.publish(m)
-		}
-	}
-	return e
-}
-
-func (e *oldEdge) publish(m message) {
-	class, _ := e.cat.ClassOf(m.topic)
-	e.Publish(catalog.Message{Topic: m.topic, Class: class, Version: m.version(), Payload: m.raw})
-}
-
-var versionParts = regexp.MustCompile(`"(epoch|t|seq)":(\d+)`)
-
-func (m message) version() (v market.Version) {
-	for _, part := range versionParts.FindAllStringSubmatch(string(m.raw), -1) {
-		n, _ := strconv.ParseInt(part[2], 10, 64)
-		switch part[1] {
-		case "epoch":
-			v.Epoch = n
-		case "t":
-			v.T = n
-		default:
-			v.Seq = n
-		}
-	}
-	return v
-}
-
-// tell waits until every program is connected here, and repeats trades that they have had. It says something new as well: a closed candle is revised.
-func (e *oldEdge) tell(t *testing.T, held []message, all []*snippet) (revised candle) {
-	t.Helper()
-	for begun := time.Now(); ; time.Sleep(50 * time.Millisecond) {
-		here := 0
-		for _, s := range all {
-			if s.board.through() {
-				here++
-			}
-		}
-		if here == len(all) {
-			break
-		}
-		if time.Since(begun) > patience {
-			t.Fatalf("%d of %d programs connected again", here, len(all))
-		}
-	}
-	e.Publish(catalog.Message{Topic: "orderbook/" + snippetResolution + "/" + snippetContract, Version: market.Version{Epoch: 1 << 50}}) // an empty payload, as for a delisted contract
-	for _, m := range held {
-		if m.topic == closedSecond {
-			m.Seq, m.Close = m.Seq+1_000_000, "1.00"
-			m.raw = regexp.MustCompile(`"seq":\d+`).ReplaceAll(m.raw, fmt.Appendf(nil, `"seq":%d`, m.Seq))
-			m.raw = regexp.MustCompile(`"c":"[^"]+"`).ReplaceAll(m.raw, []byte(`"c":"1.00"`))
-			revised = m.candle
-			e.publish(m)
-			break
-		}
-	}
-	const repeated = 8
-	for i, told := 0, 0; i < len(held) && told < repeated; i++ {
-		if m := held[i]; strings.HasPrefix(m.topic, "trade/") {
-			time.Sleep(250 * time.Millisecond) // in all longer than two candles
-			e.publish(m)
-			told++
-		}
-	}
-	return revised
-}
-
-// switchboard is an address whose connections end at another one, which can be changed.
-type switchboard struct {
-	addr string
-	mu   sync.Mutex
-	to   string
-	open map[net.Conn]bool
-	sent int64    // bytes that came back since the last change
-	ends [][]byte // of the connections that are over: the last that came back
-}
-
-func newSwitchboard(t *testing.T, to string) *switchboard {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &switchboard{addr: l.Addr().String(), to: to, open: map[net.Conn]bool{}}
-	t.Cleanup(func() { l.Close(); s.connect("") })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go s.serve(c)
-		}
-	}()
-	return s
-}
-
-func (s *switchboard) serve(c net.Conn) {
-	defer c.Close()
-	s.mu.Lock()
-	to := s.to
-	s.mu.Unlock()
-	u, err := net.Dial("tcp", to)
-	if err != nil {
-		return
-	}
-	defer u.Close()
-	s.mu.Lock()
-	if s.to != to {
-		s.mu.Unlock()
-		return
-	}
-	s.open[c], s.open[u] = true, true
-	s.mu.Unlock()
-	const small = 16 << 10 // of the kernel's buffers, so that a client that stands still is felt at the edge
-	_ = c.(*net.TCPConn).SetWriteBuffer(small)
-	_ = u.(*net.TCPConn).SetReadBuffer(small)
-	go func() { _, _ = io.Copy(u, c); c.Close(); u.Close() }()
-	buf := make([]byte, 32<<10)
-	var end []byte
-	for {
-		n, err := u.Read(buf)
-		if err != nil {
-			s.mu.Lock()
-			s.ends = append(s.ends, end)
-			s.mu.Unlock()
-			return
-		}
-		end = append(end, buf[:n]...)
-		end = slices.Clone(end[max(0, len(end)-128):])
-		s.mu.Lock()
-		if s.to == to {
-			s.sent += int64(n)
-		}
-		s.mu.Unlock()
-		if _, err := c.Write(buf[:n]); err != nil {
-			return
-		}
-	}
-}
-
-// connect cuts every connection; those that come are connected with another address.
-func (s *switchboard) connect(to string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for c := range s.open {
-		c.Close()
-	}
-	clear(s.open)
-	s.to, s.sent = to, 0
-}
-
-// lastWords returns the ends of the connections that are over.
-func (s *switchboard) lastWords() [][]byte {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.ends)
-}
-
-// through says whether a client is connected since the change, and has got more than answers: a retained value.
-func (s *switchboard) through() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.sent > 1000
 }
 
 // snippet is a running program of the guide.
