@@ -55,9 +55,10 @@ func (s *switchboard) serve(c net.Conn) {
 	}
 	s.open[c], s.open[u] = true, true
 	s.mu.Unlock()
-	const small = 16 << 10 // of the kernel's buffers, so that a client that stands still is felt at the edge
-	_ = c.(*net.TCPConn).SetWriteBuffer(small)
-	_ = u.(*net.TCPConn).SetReadBuffer(small)
+	// Small and fixed buffers of the kernel, so that a client that stands still is felt at the edge. But not smaller: into a window that does not take a whole
+	// segment of loopback the kernel sends by a timer, which after a minute's stall is one of half a minute.
+	_ = c.(*net.TCPConn).SetWriteBuffer(32 << 10)
+	_ = u.(*net.TCPConn).SetReadBuffer(128 << 10)
 	go func() { _, _ = io.Copy(u, c); c.Close(); u.Close() }()
 	buf := make([]byte, 32<<10)
 	var end []byte
