@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -37,6 +38,7 @@ type Broker struct {
 	stats    counters
 	ready    readiness
 	pumps    []*pump
+	intakes  []*intake     // none: a goroutine waits for each client
 	accepts  atomic.Uint32 // connections that were given a pump
 	bans     *bans
 	drainer  *drainer
@@ -45,6 +47,8 @@ type Broker struct {
 
 	endpoints   []*endpoint
 	certificate *reload.Value[*tls.Certificate] // nil: no encrypted endpoint
+
+	listing sync.Mutex // held while a client takes its place in mochi's list, or is taken out
 
 	mu      sync.Mutex
 	conns   map[*conn]struct{}
@@ -82,6 +86,13 @@ func newBroker(cfg Config, classOf func(string) (catalog.Class, bool), log *slog
 	}
 	for range max(1, runtime.GOMAXPROCS(0)/2) {
 		b.pumps = append(b.pumps, newPump())
+		in, err := newIntake(b.inTurn, func(c *conn) { go b.end(c, os.ErrDeadlineExceeded) })
+		if err != nil {
+			return nil, fmt.Errorf("broker: %w", err)
+		}
+		if in != nil {
+			b.intakes = append(b.intakes, in)
+		}
 	}
 	b.hub = &hub{index: newIndex(), maxEvents: cfg.EventMessages, stats: &b.stats, pumps: b.pumps, end: b.endOverflowed}
 	if cfg.General != nil {
@@ -104,15 +115,18 @@ func newBroker(cfg Config, classOf func(string) (catalog.Class, bool), log *slog
 	return b, nil
 }
 
+// receiveMaximum is what publishers are told.
+const receiveMaximum = 256
+
 // mochiOptions are the settings without which stock mochi cannot face the public; reference/mochi.md tells each reason.
 func mochiOptions(cfg *Config) *mqtt.Options {
 	caps := mqtt.NewDefaultServerCapabilities()
-	caps.MaximumClientWritesPending = 64 // allocated per TCP connection before CONNECT
+	caps.MaximumClientWritesPending = 1 // it has no messages for clients
 	caps.MaximumPacketSize = uint32(cfg.MaxPacket)
 	caps.MaximumMessageExpiryInterval = 0
 	caps.MaximumSessionExpiryInterval = uint32(cfg.SessionExpiry.D().Seconds())
 	caps.MaximumInflight = 256
-	caps.ReceiveMaximum = 256 // of a publisher; mochi acknowledges each PUBLISH before it reads the next
+	caps.ReceiveMaximum = receiveMaximum // of a publisher; mochi acknowledges each PUBLISH before it reads the next
 	caps.MaximumQos = 1
 	caps.TopicAliasMaximum = 0
 	caps.SharedSubAvailable = 0
@@ -162,6 +176,13 @@ func (b *Broker) Run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	for _, in := range b.intakes {
+		pumps.Go(func() {
+			if err := in.Run(pumping); err != nil {
+				cancel(fmt.Errorf("broker: %w", err))
+			}
+		})
+	}
 	var loops sync.WaitGroup
 	for _, e := range b.endpoints {
 		loops.Go(func() {

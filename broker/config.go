@@ -203,7 +203,7 @@ func (c *Config) Validate() error {
 	}{
 		{"connect_timeout", c.ConnectTimeout.D(), 10 * time.Millisecond, time.Minute},
 		{"write_timeout", c.WriteTimeout.D(), 10 * time.Millisecond, 10 * time.Minute},
-		{"max_keepalive", c.MaxKeepalive.D(), time.Second, maxKeepaliveSeconds * time.Second},
+		{"max_keepalive", c.MaxKeepalive.D(), time.Second, 12 * time.Hour},
 		{"session_expiry", c.SessionExpiry.D(), 0, 30 * 24 * time.Hour},
 		{"shutdown_timeout", c.ShutdownTimeout.D(), 0, time.Minute},
 	} {

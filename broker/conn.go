@@ -55,11 +55,20 @@ type conn struct {
 	in     *wire.Reader
 	unread []byte // of the packet that mochi is reading
 
-	behind    bool                       // packets were taken whose effects are still to come
+	behind    bool // packets were taken whose effects are still to come
+	listed    bool // mochi lists the client
+	panicked  bool
 	patience  time.Duration              // how long the client may say nothing, 0: for ever
 	refreshed time.Time                  // when its deadline was set last
 	publish   func(pk *wire.Packet) bool // of a publisher: takes a message of QoS 0, if it can; nil for others
 	pumpAll   func()                     // of a publisher: has its messages sent
+
+	reading atomic.Uint32 // who has the reading side: busy, again or parked
+	half    atomic.Bool   // the client has closed its side, or the connection is broken
+	drained bool          // all that had arrived was read
+	reads   int           // in the present turn
+	intake  *intake       // that waits for the client; nil: a goroutine does
+	seat    *seat         // there
 
 	session atomic.Pointer[session]
 	figures figures
@@ -135,13 +144,18 @@ func (c *conn) answer(frame []byte) {
 	c.kick()
 }
 
-// SetDeadline is called by mochi before each packet that it reads, from the client's keepalive. The write deadline is the sender's own.
-func (c *conn) SetDeadline(t time.Time) error {
-	c.patience, c.refreshed = 0, time.Now()
-	if !t.IsZero() {
-		c.patience = t.Sub(c.refreshed)
+// heard sets by when the client must have said something again, if it has to [MQTT-3.1.2-22].
+func (c *conn) heard(now time.Time) {
+	c.refreshed = now
+	var until time.Time
+	if c.patience > 0 {
+		until = now.Add(c.patience)
 	}
-	return c.setReadDeadline(t)
+	if c.seat != nil {
+		c.seat.expect(until)
+	} else {
+		_ = c.setReadDeadline(until)
+	}
 }
 
 func (c *conn) setReadDeadline(t time.Time) error {
@@ -152,7 +166,7 @@ func (c *conn) setReadDeadline(t time.Time) error {
 	return err
 }
 
-// Close has what mochi wrote flushed; then serve closes the socket. The reader is released at once.
+// Close has what mochi wrote flushed; then end closes the socket. The reader is released at once.
 func (c *conn) Close() error {
 	c.closeFor("")
 	return nil
@@ -168,6 +182,9 @@ func (c *conn) closeFor(reason string) {
 	c.mu.Unlock()
 	if first {
 		_ = c.SetReadDeadline(time.Unix(1, 0))
+		if c.unpark() { // nobody reads who would see it
+			go c.intake.arrived(c)
+		}
 		if c.waiting.Load() {
 			_ = c.out.SetWriteDeadline(time.Now().Add(closingFlush))
 		}

@@ -11,11 +11,8 @@ import (
 	"github.com/tickcast/tickcast/market"
 )
 
-// maxKeepaliveSeconds is the longest keepalive that mochi can time: it multiplies by 1.5 in 16 bits.
-const maxKeepaliveSeconds = 43690
-
-// hook is the edge's half of mochi. Except OnClientExpired, every method runs in the goroutine that reads the client's connection, whose panics are
-// recovered in serve.
+// hook is the edge's half of mochi. Except OnClientExpired, every method runs in the goroutine that has the connection's reading side, whose panics are
+// recovered in Broker.mochi.
 type hook struct {
 	mqtt.HookBase
 	b *Broker
@@ -27,8 +24,8 @@ func (*hook) ID() string { return "tickcast" }
 // Provides implements mqtt.Hook.
 func (*hook) Provides(event byte) bool {
 	switch event {
-	case mqtt.OnConnect, mqtt.OnConnectAuthenticate, mqtt.OnSessionEstablished, mqtt.OnACLCheck, mqtt.OnSubscribe, mqtt.OnSubscribed,
-		mqtt.OnUnsubscribed, mqtt.OnPublish, mqtt.OnRetainMessage, mqtt.OnQosPublish, mqtt.OnPacketRead, mqtt.OnPacketEncode, mqtt.OnPacketProcessed, mqtt.OnClientExpired:
+	case mqtt.OnACLCheck, mqtt.OnSubscribe, mqtt.OnSubscribed, mqtt.OnUnsubscribed,
+		mqtt.OnPublish, mqtt.OnRetainMessage, mqtt.OnQosPublish, mqtt.OnPacketRead, mqtt.OnPacketEncode, mqtt.OnPacketProcessed, mqtt.OnClientExpired:
 		return true
 	}
 	return false
@@ -40,38 +37,32 @@ func connOf(cl *mqtt.Client) *conn {
 	return c
 }
 
-// OnConnect checks who the client is and keeps for us what mochi must not act on.
-func (h *hook) OnConnect(cl *mqtt.Client, pk packets.Packet) error {
-	c, props := connOf(cl), &cl.Properties.Props
-	c.client = cl
+// welcomes checks who the client is and keeps for us what mochi must not act on.
+func (b *Broker) welcomes(c *conn, pk packets.Packet) packets.Code {
+	cl := c.client
+	props := &cl.Properties.Props
 	c.v5 = cl.Properties.ProtocolVersion == 5
 	c.maxPacket = int(props.MaximumPacketSize)
-	c.window = h.b.cfg.InflightWindow
+	c.window = b.cfg.InflightWindow
 	if rm := int(pk.Properties.ReceiveMaximum); c.v5 && rm > 0 {
 		c.window = min(c.window, rm)
 	}
 	c.keep = !expires(cl)
-	c.requests = newRequests(&h.b.cfg)
-	if h.b.general != nil {
+	c.requests = newRequests(&b.cfg)
+	if b.general != nil {
 		c.flow = &flow{window: int(props.ReceiveMaximum), most: int(props.TopicAliasMaximum), unsent: c.unsent}
 	}
 	// mochi's own windowing deadlocks and its topic aliases go out of step: with these at zero neither is ever used.
 	props.ReceiveMaximum, props.TopicAliasMaximum = 0, 0
 	cl.State.Inflight.ResetSendQuota(0)
-	limit := uint16(h.b.cfg.MaxKeepalive.D().Seconds())
-	switch {
-	case c.v5 && (cl.State.Keepalive == 0 || cl.State.Keepalive > limit):
+	limit := uint16(b.cfg.MaxKeepalive.D().Seconds())
+	if c.v5 && (cl.State.Keepalive == 0 || cl.State.Keepalive > limit) {
 		cl.State.Keepalive, cl.State.ServerKeepalive = limit, true
-	case cl.State.Keepalive > maxKeepaliveSeconds:
-		cl.State.Keepalive = maxKeepaliveSeconds
 	}
-	if code := h.b.admit(c, cl.ID, pk); code != packets.CodeSuccess {
-		c.refused = code
-		c.setReason("refused: " + code.Reason)
-		_ = h.b.mqtt.SendConnack(cl, code, false, nil)
+	if code := b.admit(c, cl.ID, pk); code != packets.CodeSuccess {
 		return code
 	}
-	messages, bytes := h.b.cfg.ClientMessages, int(h.b.cfg.ClientBytes)
+	messages, bytes := b.cfg.ClientMessages, int(b.cfg.ClientBytes)
 	if n := c.who.limits.MessagesPerSecond; n > 0 {
 		messages = n
 	}
@@ -82,10 +73,10 @@ func (h *hook) OnConnect(cl *mqtt.Client, pk packets.Packet) error {
 		c.limitRates(messages, bytes)
 	}
 	if c.who.publisher {
-		c.publish = func(pk *wire.Packet) bool { return h.b.takePublish(c, pk) }
-		c.pumpAll = h.b.hub.start
+		c.publish = func(pk *wire.Packet) bool { return b.takePublish(c, pk) }
+		c.pumpAll = b.hub.start
 	}
-	return nil
+	return packets.CodeSuccess
 }
 
 // expires says whether the session ends with the connection.
@@ -95,9 +86,6 @@ func expires(cl *mqtt.Client) bool {
 	}
 	return cl.Properties.Clean
 }
-
-// OnConnectAuthenticate implements mqtt.Hook; OnConnect has decided.
-func (*hook) OnConnectAuthenticate(*mqtt.Client, packets.Packet) bool { return true }
 
 // OnPacketEncode completes what mochi answers.
 func (h *hook) OnPacketEncode(cl *mqtt.Client, pk packets.Packet) packets.Packet {
@@ -169,20 +157,19 @@ func connackV3(code byte, ours packets.Code) byte {
 	return packets.Err3ServerUnavailable.Code
 }
 
-// OnSessionEstablished comes after CONNACK: from here on the session may send.
-func (h *hook) OnSessionEstablished(cl *mqtt.Client, _ packets.Packet) {
-	c := connOf(cl)
+// established comes after CONNACK: from here on the session may send.
+func (b *Broker) established(c *conn) {
 	s := c.session.Load()
 	if s == nil {
 		c.closeFor("session takeover")
 		return
 	}
-	if h.b.general != nil {
-		h.b.general.wills.connected(cl.ID, !cl.Properties.Clean)
+	if b.general != nil {
+		b.general.wills.connected(c.client.ID, !c.client.Properties.Clean)
 	}
-	h.b.hub.catchUp(s, c)
+	b.hub.catchUp(s, c)
 	s.setHold(c, false)
-	c.expiry = h.b.endAtExpiry(c)
+	c.expiry = b.endAtExpiry(c)
 }
 
 // OnPacketRead sees each packet before mochi acts on it.

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"errors"
+	"io"
 	"time"
 
 	"github.com/tickcast/tickcast/broker/wire"
@@ -21,14 +22,14 @@ func wireLimits(cfg *Config) wire.Limits {
 	return l
 }
 
-// Read gives mochi whole packets that are valid, and the end of the connection at the first that is not: its decoder panics at some, and lets others through
-// that a server must refuse. What the hub's data path is about, mochi does not see.
-func (c *conn) Read(p []byte) (int, error) {
-	for len(c.unread) == 0 {
+// next waits for a packet that is mochi's business; it is in unread then. What comes there is valid: mochi's decoder panics at some packets, and lets others
+// through that a server must refuse. What the hub's data path is about, mochi does not see.
+func (c *conn) next() error {
+	for {
 		pk, err := c.in.Next()
 		if err != nil {
 			c.caughtUp()
-			return 0, c.invalid(err)
+			return c.invalid(err)
 		}
 		if c.takes(&pk) {
 			c.behind = true
@@ -36,6 +37,14 @@ func (c *conn) Read(p []byte) (int, error) {
 		}
 		c.unread = pk.Raw
 		c.note(&pk)
+		return nil
+	}
+}
+
+// Read gives mochi the packet in unread, and nothing behind it.
+func (c *conn) Read(p []byte) (int, error) {
+	if len(c.unread) == 0 {
+		return 0, io.ErrUnexpectedEOF
 	}
 	n := copy(p, c.unread)
 	c.unread = c.unread[n:]
@@ -64,10 +73,8 @@ func (c *conn) caughtUp() {
 		c.pumpAll()
 	}
 	c.kick()
-	// mochi, which did not see them, counts from the last packet that it saw.
 	if now := time.Now(); c.patience > 0 && now.Sub(c.refreshed) > c.patience/16 {
-		c.refreshed = now
-		_ = c.setReadDeadline(now.Add(c.patience))
+		c.heard(now)
 	}
 }
 
@@ -78,7 +85,12 @@ type inflow conn
 func (f *inflow) Read(p []byte) (int, error) {
 	c := (*conn)(f)
 	c.caughtUp()
-	return c.Conn.Read(p)
+	if c.seat != nil {
+		return c.receive(p)
+	}
+	n, err := c.Conn.Read(p)
+	c.drained = n < len(p) // a layer below may hold more otherwise
+	return n, err
 }
 
 // takePublish takes a publisher's message straight into the hub; false: it is not that simple, mochi and its hooks decide.

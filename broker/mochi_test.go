@@ -1,7 +1,9 @@
 package broker
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"slices"
@@ -39,15 +41,6 @@ func (r *recorder) since() string {
 func (*recorder) ID() string         { return "recorder" }
 func (*recorder) Provides(byte) bool { return true }
 
-func (r *recorder) OnConnect(cl *mqtt.Client, pk packets.Packet) error {
-	_, ours := cl.Net.Conn.(*recordedConn)
-	r.note("OnConnect id %s, our connection %v", cl.ID, ours)
-	return nil
-}
-func (*recorder) OnConnectAuthenticate(*mqtt.Client, packets.Packet) bool { return true }
-func (r *recorder) OnSessionEstablished(cl *mqtt.Client, _ packets.Packet) {
-	r.note("OnSessionEstablished")
-}
 func (r *recorder) OnACLCheck(_ *mqtt.Client, topic string, write bool) bool {
 	r.note("OnACLCheck %s write %v", topic, write)
 	return true
@@ -90,9 +83,6 @@ func (r *recorder) OnPublish(_ *mqtt.Client, pk packets.Packet) (packets.Packet,
 func (r *recorder) OnRetainMessage(_ *mqtt.Client, pk packets.Packet, _ int64) {
 	r.note("OnRetainMessage %s retained %d", pk.TopicName, r.server.Topics.Retained.Len())
 }
-func (r *recorder) OnDisconnect(_ *mqtt.Client, _ error, expire bool) {
-	r.note("OnDisconnect expire %v", expire)
-}
 
 // recordedConn notes what mochi writes: the types of the packets of each Write.
 type recordedConn struct {
@@ -113,6 +103,37 @@ func (c *recordedConn) Write(p []byte) (int, error) {
 	}
 	c.r.note("Write %s", strings.Join(kinds, ", "))
 	return c.Conn.Write(p)
+}
+
+// establish is what Broker.attach and Broker.process ask of mochi.
+func (r *recorder) establish(c net.Conn) error {
+	cl := r.server.NewClient(c, listenerName, "", false)
+	go cl.WriteLoop()
+	pk, err := decode(cl)
+	if err != nil {
+		return err
+	}
+	cl.ParseConnect(listenerName, pk)
+	_, ours := cl.Net.Conn.(*recordedConn)
+	r.note("parsed id %s keepalive %d, our connection %v", cl.ID, cl.State.Keepalive, ours)
+	if old, ok := r.server.Clients.Get(cl.ID); ok {
+		inherit(cl, old)
+		r.note("inherited %d subscriptions, %d messages", cl.State.Subscriptions.Len(), cl.State.Inflight.Len())
+	}
+	r.server.Clients.Add(cl)
+	if err := r.server.SendConnack(cl, packets.CodeSuccess, false, nil); err != nil {
+		return err
+	}
+	for !cl.Closed() {
+		pk, err := decode(cl)
+		if err == nil {
+			err = r.server.InjectPacket(cl, pk)
+		}
+		if err != nil {
+			cl.Stop(err)
+		}
+	}
+	return cl.StopCause()
 }
 
 // The edge leans on the order of these events. Another version of mochi must give the same.
@@ -138,7 +159,7 @@ func TestMochiCallsAndWritesInThisOrder(t *testing.T) {
 		go func() {
 			theirs, err := l.Accept()
 			if err == nil {
-				err = r.server.EstablishConnection("test", &recordedConn{Conn: theirs, r: r})
+				err = r.establish(&recordedConn{Conn: theirs, r: r})
 			}
 			over <- err
 		}()
@@ -167,9 +188,8 @@ func TestMochiCallsAndWritesInThisOrder(t *testing.T) {
 	c, over := connect(dialing{id: "c"})
 	expect("connect", `
 OnPacketRead Connect
-OnConnect id c, our connection true
-Write Connack
-OnSessionEstablished`)
+parsed id c keepalive 60, our connection true
+Write Connack`)
 
 	pk := packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Publish, Retain: true, Qos: 1}, TopicName: "kept", Payload: []byte("x"), PacketID: 9}
 	c.send((*packets.Packet).PublishEncode, pk)
@@ -216,15 +236,19 @@ Write Puback
 OnPacketProcessed Publish <nil>`)
 
 	_ = c.Close()
-	<-over
-	expect("end of a session that stays", "OnDisconnect expire false")
+	if err := <-over; !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("the connection ended with %v", err)
+	}
+	expect("end of a session that stays", "")
 
 	c, over = connect(dialing{id: "c", resume: true})
 	expect("resumed: no OnSubscribed", `
 OnPacketRead Connect
-OnConnect id c, our connection true
-Write Connack
-OnSessionEstablished`)
-	_ = c.Close()
-	<-over
+parsed id c keepalive 60, our connection true
+inherited 1 subscriptions, 0 messages
+Write Connack`)
+	c.write([]byte{0xe0, 0})
+	if err := <-over; !errors.Is(err, packets.CodeDisconnect) {
+		t.Errorf("a client's DISCONNECT gives %v", err)
+	}
 }

@@ -12,20 +12,79 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 )
 
-// serve runs one connection to its end: mochi reads in this goroutine, a pump writes.
+// serve runs one connection until an intake waits for its client, or to its end.
 func (b *Broker) serve(socket net.Conn, refuse packets.Code) {
-	c := newConn(socket, refuse, &b.cfg, &b.stats, b.pumps[b.accepts.Add(1)%uint32(len(b.pumps))])
+	n := b.accepts.Add(1)
+	c := newConn(socket, refuse, &b.cfg, &b.stats, b.pumps[n%uint32(len(b.pumps))])
 	if !b.add(c) {
 		_ = socket.Close()
 		return
 	}
+	_ = c.setReadDeadline(time.Now().Add(b.cfg.ConnectTimeout.D()))
+	for {
+		err := c.next()
+		if err != nil {
+			b.end(c, err)
+			return
+		}
+		if err, over := b.aside(c); over {
+			b.end(c, err)
+			return
+		}
+		if !c.parkable() || len(b.intakes) == 0 {
+			continue
+		}
+		if err := b.intakes[n%uint32(len(b.intakes))].add(c); err != nil {
+			b.log.Warn("a goroutine waits for a client", "error", err)
+			continue
+		}
+		_ = c.setReadDeadline(time.Time{}) // the intake's from here on
+		c.heard(time.Now())
+		b.outOfTurn(c)
+		return
+	}
+}
+
+// aside is mochi in a goroutine of its own, which leaves the stack of this one small.
+func (b *Broker) aside(c *conn) (err error, over bool) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		err, over = b.mochi(c)
+	}()
+	<-done
+	return err, over
+}
+
+// mochi has the packet in unread answered; over: it was the last. A packet can make mochi panic: that ends the connection, not the process.
+func (b *Broker) mochi(c *conn) (err error, over bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			b.stats.panics.Add(1)
+			b.log.Error("connection ended by a panic", "remote", c.RemoteAddr(), "panic", r, "stack", string(debug.Stack()))
+			c.closeFor("panic")
+			c.panicked, over = true, true
+		}
+	}()
+	if c.client == nil {
+		err = b.attach(c)
+	} else {
+		err = b.process(c)
+	}
+	c.heard(time.Now())
+	return err, err != nil || c.client.Closed()
+}
+
+// end is the end of a connection. The caller has the reading side and keeps it.
+func (b *Broker) end(c *conn, err error) {
 	defer b.removeConn(c)
-	_ = c.SetReadDeadline(time.Now().Add(b.cfg.ConnectTimeout.D())) // mochi sets none before CONNECT
-	err, panicked := b.establish(c)
+	if c.seat != nil {
+		c.intake.remove(c)
+	}
 	if c.expiry != nil {
 		c.expiry.Stop()
 	}
-	b.release(c, panicked)
+	b.release(c, err)
 	if c.ready {
 		b.ready.lose(time.Now())
 	}
@@ -34,7 +93,7 @@ func (b *Broker) serve(socket net.Conn, refuse packets.Code) {
 	if c.told() {
 		linger(c.out.Conn)
 	}
-	_ = socket.Close()
+	_ = c.Conn.Close()
 	b.stats.disconnected(c.endReason(err))
 }
 
@@ -55,19 +114,6 @@ func linger(c net.Conn) {
 	}
 	_ = c.SetReadDeadline(time.Now().Add(lingering))
 	_, _ = io.CopyN(io.Discard, c, lingeringRead)
-}
-
-// establish hands the connection to mochi, which returns when it is over. A packet can make mochi's decoder panic: that ends the connection, not the process.
-func (b *Broker) establish(c *conn) (err error, panicked bool) {
-	defer func() {
-		if r := recover(); r != nil {
-			b.stats.panics.Add(1)
-			b.log.Error("connection ended by a panic", "remote", c.RemoteAddr(), "panic", r, "stack", string(debug.Stack()))
-			c.closeFor("panic")
-			panicked = true
-		}
-	}()
-	return b.mqtt.EstablishConnection("edge", c), false
 }
 
 // enter says whether a connection may be served; serving is done with it then.
@@ -120,12 +166,11 @@ func (b *Broker) claim(c *conn) (present bool) {
 }
 
 // release takes the connection out of its session, and ends that if nothing keeps it.
-func (b *Broker) release(c *conn, panicked bool) {
-	if panicked && c.client != nil { // mochi's own cleaning up was skipped
-		c.client.ClearInflights()
-		b.mqtt.UnsubscribeClient(c.client)
-		if latest, ok := b.mqtt.Clients.Get(c.client.ID); ok && latest == c.client {
-			b.mqtt.Clients.Delete(c.client.ID)
+func (b *Broker) release(c *conn, err error) {
+	if c.client != nil {
+		c.client.Stop(err)
+		if c.panicked || c.listed && expires(c.client) {
+			b.delist(c.client)
 		}
 	}
 	c.done()
@@ -134,7 +179,7 @@ func (b *Broker) release(c *conn, panicked bool) {
 		return
 	}
 	last := s.detach(c)
-	over := last && (panicked || expires(c.client))
+	over := last && (c.panicked || expires(c.client))
 	if over {
 		b.endSession(s)
 	}
@@ -182,8 +227,8 @@ func (b *Broker) endOverflowed(s *session) {
 	_ = b.mqtt.DisconnectClient(c.client, packets.ErrQuotaExceeded)
 }
 
-// reconcileLoop closes connections that mochi has forgotten: its cleaning up after one connection can take a newer one of the same client id out of its
-// list, and nothing could take such a session over.
+// reconcileLoop closes connections that mochi has forgotten: as it forgets an expired client it can take a newer one of the same id out of its list, and
+// nothing could take such a session over.
 func (b *Broker) reconcileLoop(ctx context.Context) {
 	const interval = 10 * time.Second
 	tick := time.NewTicker(interval)

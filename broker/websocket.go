@@ -24,7 +24,7 @@ type socketKey struct{} // of the socket in a request's context
 func webSocketServer(cfg *Config, serve func(net.Conn, packets.Code), disconnected func(reason string)) *http.Server {
 	up := websocket.Upgrader{
 		HandshakeTimeout: cfg.ConnectTimeout.D(),
-		ReadBufferSize:   1 << 10,
+		ReadBufferSize:   128, // each connection keeps it; our reader has a larger one while there is something to read
 		WriteBufferSize:  int(cfg.BatchBytes) + 64,
 		WriteBufferPool:  &sync.Pool{},
 		Subprotocols:     []string{subprotocol},

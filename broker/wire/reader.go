@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"io"
+	"sync"
 )
 
 const (
@@ -94,9 +95,10 @@ func (r *Reader) fill(total int) error {
 		if total > 0 {
 			size = min(size, max(total, keptBuffer))
 		}
-		grown := make([]byte, size)
-		r.to = copy(grown, r.buf[r.from:r.to])
+		grown, old := buffer(size), r.buf
+		r.to = copy(grown, old[r.from:r.to])
 		r.from, r.buf = 0, grown
+		giveBack(old)
 	}
 	n, err := r.src.Read(r.buf[r.to:])
 	r.to += n
@@ -109,6 +111,31 @@ func (r *Reader) fill(total int) error {
 		return io.ErrUnexpectedEOF
 	}
 	return err
+}
+
+// small holds buffers that nothing is in.
+var small = sync.Pool{New: func() any { return new([smallBuffer]byte) }}
+
+func buffer(size int) []byte {
+	if size == smallBuffer {
+		return small.Get().(*[smallBuffer]byte)[:]
+	}
+	return make([]byte, size)
+}
+
+func giveBack(b []byte) {
+	if len(b) == smallBuffer {
+		small.Put((*[smallBuffer]byte)(b))
+	}
+}
+
+// Rest gives the buffer back if nothing is in it: for when src has nothing more to read. Packets that were given out are no longer valid.
+func (r *Reader) Rest() {
+	if r.from < r.to {
+		return
+	}
+	giveBack(r.buf)
+	r.buf, r.from, r.to = nil, 0, 0
 }
 
 var errNoProgress = errors.New("read nothing, without an error")
