@@ -28,6 +28,7 @@ type conn struct {
 	cfg   *Config
 	stats *counters
 	pump  *pump
+	find  func(topic string) *topic // nil: there is no hub
 	out   outlet
 
 	// Set by the reader's goroutine at CONNECT, before a session has the connection.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -19,7 +20,7 @@ import (
 type intake struct {
 	file    *os.File // the epoll instance
 	raw     syscall.RawConn
-	arrived func(c *conn) // has the reading side; must not be held up
+	arrived func(c *conn) // takes over its reading side
 	late    func(c *conn) // the same, of a client that has said nothing for too long
 
 	mu    sync.Mutex
@@ -140,12 +141,28 @@ func (in *intake) Run(ctx context.Context) error {
 			return fmt.Errorf("epoll_wait: %w", err)
 		}
 		ready = in.ready(ready[:0], events[:n])
-		for _, c := range ready {
-			in.arrived(c)
-		}
+		in.turns(ready)
 		clear(ready)
 	}
 	return nil
+}
+
+// turns gives each connection its turn. Where many are ready, other goroutines help: for the scheduler one goroutine has one share of a processor, whatever
+// the number of clients that it works for.
+func (in *intake) turns(cs []*conn) {
+	const share = 16
+	for len(cs) > share {
+		others := slices.Clone(cs[:share])
+		cs = cs[share:]
+		go func() {
+			for _, c := range others {
+				in.arrived(c)
+			}
+		}()
+	}
+	for _, c := range cs {
+		in.arrived(c)
+	}
 }
 
 // ready takes the reading sides of those whose clients have sent something.

@@ -93,8 +93,7 @@ func (c *conn) turn(buf *[]byte) {
 	b := c.gather(buf)
 	n, err := c.out.try(b.bytes)
 	if err == nil && n < len(b.bytes) {
-		rest := append([]byte(nil), b.bytes[n:]...)
-		go c.sendRest(rest, b)
+		go c.sendRest(c.cut(&b, n), b)
 		return
 	}
 	if c.account(&b, err) {

@@ -16,6 +16,7 @@ import (
 func (b *Broker) serve(socket net.Conn, refuse packets.Code) {
 	n := b.accepts.Add(1)
 	c := newConn(socket, refuse, &b.cfg, &b.stats, b.pumps[n%uint32(len(b.pumps))])
+	c.find = b.hub.index.find
 	if !b.add(c) {
 		_ = socket.Close()
 		return
