@@ -71,8 +71,11 @@ func (o *outlet) try(b []byte) (n int, err error) {
 	return n, err
 }
 
-// finish sends all of b and waits for the socket, until the write deadline.
+// finish sends all of b and waits for the socket, until the write deadline. With nothing to send it waits until the socket takes something.
 func (o *outlet) finish(b []byte) error {
+	if o.raw != nil && len(b) == 0 {
+		return o.raw.Write(takesMore)
+	}
 	if o.raw == nil {
 		_, err := o.Conn.Write(b)
 		return err

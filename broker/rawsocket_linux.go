@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/pires/go-proxyproto"
+	"golang.org/x/sys/unix"
 )
 
 // rawSocket returns the way to the descriptor of a TCP connection that nothing is laid over; nil for any other.
@@ -25,6 +26,12 @@ func rawSocket(c net.Conn) syscall.RawConn {
 		return nil
 	}
 	return raw
+}
+
+// takesMore says whether a socket takes something, or is broken.
+func takesMore(fd uintptr) bool {
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, 0)
+	return n > 0 || err != nil && err != unix.EINTR
 }
 
 // sendNow sends on a socket without ever waiting. The runtime is not told of the call, as of one that may block: it takes some microseconds, and telling it

@@ -93,7 +93,8 @@ func (c *conn) turn(buf *[]byte) {
 	b := c.gather(buf)
 	n, err := c.out.try(b.bytes)
 	if err == nil && n < len(b.bytes) {
-		go c.sendRest(c.cut(&b, n), b)
+		rest := c.cut(&b, n)
+		go c.sendRest(rest, b)
 		return
 	}
 	if c.account(&b, err) {

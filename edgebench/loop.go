@@ -156,6 +156,7 @@ func (l *loop) handle(c *client, b []byte) error {
 			if p.packetID != 0 {
 				c.acks = appendPuback(c.acks, p.packetID)
 			}
+			p.size = size
 			l.onPublish(c, &p, now)
 		case typeDisconnect:
 			return fmt.Errorf("%w: DISCONNECT % x", errClosed, body)

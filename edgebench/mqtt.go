@@ -126,6 +126,7 @@ type publication struct {
 	topic, payload []byte
 	packetID       uint16 // 0: QoS 0
 	retain         bool
+	size           int // of the whole packet
 }
 
 func parsePublish(first byte, body []byte, level byte) (p publication, err error) {

@@ -71,6 +71,58 @@ func listening(table []byte, port uint16) (inodes []string) {
 	return inodes
 }
 
+// inKernel returns how many bytes for each client wait in the kernel, on both sides of the connection [proc(5): /proc/net/tcp, tx_queue].
+func (e *endpoint) inKernel(clients []*client) ([]int, error) {
+	unsent := map[uint16]int{}
+	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		b, err := os.ReadFile(table)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("what waits in the kernel: %w", err)
+		}
+		sendQueues(b, e.at.Port(), unsent)
+	}
+	waiting := make([]int, len(clients))
+	for i, c := range clients {
+		unread, err := unix.IoctlGetInt(c.fd, unix.SIOCINQ)
+		if err != nil {
+			return nil, fmt.Errorf("what waits in the kernel: %w", err)
+		}
+		own, err := unix.Getsockname(c.fd)
+		if err != nil {
+			return nil, fmt.Errorf("what waits in the kernel: %w", err)
+		}
+		var port int
+		switch a := own.(type) {
+		case *unix.SockaddrInet4:
+			port = a.Port
+		case *unix.SockaddrInet6:
+			port = a.Port
+		}
+		waiting[i] = len(c.rest) + unread + unsent[uint16(port)] // it has read what came with SUBACK
+	}
+	return waiting, nil
+}
+
+// sendQueues adds what waits in connections from a port, by the port of the other side.
+func sendQueues(table []byte, from uint16, waiting map[uint16]int) {
+	const localAddress, remoteAddress, queues = 1, 2, 4
+	port := func(address string) uint16 {
+		_, digits, _ := strings.Cut(address, ":")
+		n, _ := strconv.ParseUint(digits, 16, 16)
+		return uint16(n)
+	}
+	for line := range bytes.Lines(table) {
+		f := strings.Fields(string(line))
+		if len(f) <= queues || port(f[localAddress]) != from {
+			continue
+		}
+		digits, _, _ := strings.Cut(f[queues], ":")
+		if n, err := strconv.ParseUint(digits, 16, 32); err == nil {
+			waiting[port(f[remoteAddress])] += int(n)
+		}
+	}
+}
+
 // CPU is processor time.
 type CPU struct {
 	User   float64 `json:"user_s"`

@@ -157,11 +157,15 @@ func TestProcFilesAreRead(t *testing.T) {
 	}
 	table := `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:075B 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 111 1 0 100 0 0 10 0
-   1: 0100007F:075B 0100007F:9C40 01 00000000:00000000 00:00000000 00000000     0        0 222 1 0 20 4 30 10 -1
+   1: 0100007F:075B 0100007F:9C40 01 0000A0F0:00000000 00:00000000 00000000     0        0 222 1 0 20 4 30 10 -1
    2: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 333 1 0 100 0 0 10 0
 `
 	if got := listening([]byte(table), 1883); !slices.Equal(got, []string{"111"}) {
 		t.Errorf("inodes %v", got)
+	}
+	queues := map[uint16]int{}
+	if sendQueues([]byte(table), 1883, queues); queues[40000] != 0xA0F0 {
+		t.Errorf("queues %v", queues)
 	}
 }
 

@@ -40,7 +40,7 @@ type stream struct {
 	onAnswer     func(kind byte) // takes the other answers, nil: nobody waits for one
 
 	// onStalled takes what subscribers beyond w.Subscribers receive.
-	onStalled func(c *client, topic int, seq int64)
+	onStalled func(c *client, topic int, seq int64, size int)
 }
 
 // newStream connects the publisher.
@@ -98,7 +98,7 @@ func (s *stream) receive(c *client, p *publication, nowNs int64) {
 	}
 	topic, seq := int(m.number%int64(s.w.Topics)), m.number/int64(s.w.Topics)
 	if c.number >= s.w.Subscribers {
-		s.onStalled(c, topic, seq)
+		s.onStalled(c, topic, seq, p.size)
 		return
 	}
 	r, skipped := s.tallies[c.number].take(topic, seq)
