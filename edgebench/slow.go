@@ -154,7 +154,7 @@ func (v *revival) take(topic int, seq, newest int64, size int) {
 }
 
 func (s *stream) readAgain(ctx context.Context, slow *Slow, stalled []*client) error {
-	const quiet = 700 * time.Millisecond // nothing more is coming
+	const quiet = 3 * time.Second // nothing more is coming; the kernel asks a client that took nothing for so long only now and then whether it does again
 	published, topics := s.published.Load(), int64(s.w.Topics)
 	got := map[*client]*revival{}
 	waiting, err := s.e.inKernel(stalled)
