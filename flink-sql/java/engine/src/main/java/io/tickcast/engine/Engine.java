@@ -113,7 +113,8 @@ public final class Engine {
         return reason;
     }
 
-    private void save() {
+    /** Writes what changed of the state, and begins the journal anew. */
+    void save() {
         journalFrom = serial;
         savedMs = machine.nowMs();
         Saver head = new Saver(ENCODING);

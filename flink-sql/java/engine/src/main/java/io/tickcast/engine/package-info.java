@@ -5,6 +5,7 @@
  *
  * <pre>{@code
  * Engine e = new Engine(new CandleMachine("BTCUSDT"), startMs, store); // market.trades
+ * Engine e = new Engine(new BookMachine("BTCUSDT"), startMs, store);   // market.books
  * Verdict v = e.apply(value, appendMs, computeMs, thin, output);
  * }</pre>
  *

@@ -10,8 +10,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.function.BooleanSupplier;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 
 /** Runs the golden files of flink-sql/testdata through engines. */
@@ -39,6 +39,11 @@ final class Golden {
         }
     }
 
+    static String contract(String record) {
+        int from = record.indexOf("\"s\":\"") + 5;
+        return record.substring(from, record.indexOf('"', from));
+    }
+
     static byte[] bytes(String line) {
         return line.getBytes(StandardCharsets.UTF_8);
     }
@@ -50,8 +55,17 @@ final class Golden {
                 + (value == null ? "" : new String(value, StandardCharsets.UTF_8));
     }
 
-    /** Runs the inputs of a file and returns the whole file as it should be. After records for which restart says so an engine is made anew from its store. */
-    String transcript(String file, BooleanSupplier restart) {
+    /** What happens after a record. */
+    enum After {
+        NOTHING,
+        /** An engine is made anew from its store: by the journal, if that is not full. */
+        RESTART,
+        /** The same after the state was saved. */
+        SAVE_AND_RESTART
+    }
+
+    /** Runs the inputs of a file and returns the whole file as it should be. */
+    String transcript(String file, Supplier<After> after) {
         StringBuilder want = new StringBuilder();
         Map<String, Engine> engines = new HashMap<>();
         Map<String, MemoryStore> stores = new HashMap<>();
@@ -65,8 +79,7 @@ final class Golden {
         for (String line : file.lines().toList()) {
             if (line.startsWith("{")) {
                 want.append(line).append('\n');
-                int from = line.indexOf("\"s\":\"") + 5;
-                String contract = line.substring(from, line.indexOf('"', from));
+                String contract = contract(line);
                 MemoryStore store = stores.computeIfAbsent(contract, c -> new MemoryStore());
                 long start = startMs;
                 Engine e = engines.computeIfAbsent(contract, c -> new Engine(machines.apply(c), start, store));
@@ -74,7 +87,11 @@ final class Golden {
                 if (v == Verdict.INVALID || v == Verdict.UNREADABLE) {
                     want.append("# refused: ").append(e.reason()).append('\n');
                 }
-                if (restart.getAsBoolean()) {
+                After then = after.get();
+                if (then == After.SAVE_AND_RESTART) {
+                    e.save();
+                }
+                if (then != After.NOTHING) {
                     engines.remove(contract);
                 }
                 continue;
