@@ -64,36 +64,3 @@ func ParseUnit(v string) (Unit, bool) {
 
 // Append appends a time that is known in microseconds.
 func (u Unit) Append(dst []byte, us int64) []byte { return strconv.AppendInt(dst, us/int64(u), 10) }
-
-// ExchangeInfo is the frame of GET /api/v3/exchangeInfo around what S tells of a symbol.
-type ExchangeInfo[S any] struct {
-	Timezone        string      `json:"timezone"`
-	ServerTime      int64       `json:"serverTime"`
-	RateLimits      []RateLimit `json:"rateLimits"`
-	ExchangeFilters []any       `json:"exchangeFilters"`
-	Symbols         []S         `json:"symbols"`
-}
-
-// RateLimit says how much is allowed in an interval.
-type RateLimit struct {
-	Type        string `json:"rateLimitType"`
-	Interval    string `json:"interval"`
-	IntervalNum int    `json:"intervalNum"`
-	Limit       int    `json:"limit"`
-}
-
-// PerMinute limits the weight of a minute's requests.
-func PerMinute(weight int) RateLimit { return RateLimit{"REQUEST_WEIGHT", "MINUTE", 1, weight} }
-
-// NewExchangeInfo makes one without symbols.
-func NewExchangeInfo[S any](u Unit, nowUs int64, limits ...RateLimit) ExchangeInfo[S] {
-	return ExchangeInfo[S]{Timezone: "UTC", ServerTime: nowUs / int64(u), RateLimits: limits, ExchangeFilters: []any{}, Symbols: []S{}}
-}
-
-// Filters say by which steps prices and quantities go; both have eight decimals.
-func Filters(tick, step string) []map[string]string {
-	return []map[string]string{
-		{"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": "10000000.00000000", "tickSize": tick},
-		{"filterType": "LOT_SIZE", "minQty": step, "maxQty": "9000000.00000000", "stepSize": step},
-	}
-}

@@ -8,30 +8,10 @@ import (
 	"github.com/tickcast/tickcast/market"
 )
 
-// symbolInfo is what clients need to read prices and quantities; nothing can be ordered here.
-type symbolInfo struct {
-	Symbol               string              `json:"symbol"`
-	Status               string              `json:"status"`
-	BaseAsset            string              `json:"baseAsset"`
-	BaseAssetPrecision   int                 `json:"baseAssetPrecision"`
-	QuoteAsset           string              `json:"quoteAsset"`
-	QuotePrecision       int                 `json:"quotePrecision"`
-	QuoteAssetPrecision  int                 `json:"quoteAssetPrecision"`
-	OrderTypes           []string            `json:"orderTypes"`
-	SpotTradingAllowed   bool                `json:"isSpotTradingAllowed"`
-	MarginTradingAllowed bool                `json:"isMarginTradingAllowed"`
-	Filters              []map[string]string `json:"filters"`
-	Permissions          []string            `json:"permissions"`
-	PermissionSets       [][]string          `json:"permissionSets"`
-}
-
-func infoOf(c *market.Contract) symbolInfo {
+// infoOf names order types although nothing can be ordered here: clients look for them.
+func infoOf(c *market.Contract) binanceapi.SymbolInfo {
 	tick, step := string(appendText(nil, c.Tick.String())), string(appendText(nil, c.Step.String()))
-	return symbolInfo{
-		Symbol: c.ID, Status: "TRADING", BaseAsset: c.Base, BaseAssetPrecision: decimals, QuoteAsset: c.Quote, QuotePrecision: decimals, QuoteAssetPrecision: decimals,
-		OrderTypes: []string{"LIMIT", "MARKET"}, SpotTradingAllowed: true,
-		Filters: binanceapi.Filters(tick, step), Permissions: []string{}, PermissionSets: [][]string{{"SPOT"}},
-	}
+	return binanceapi.NewSymbolInfo(c.ID, c.Base, c.Quote, tick, step, "LIMIT", "MARKET")
 }
 
 func (h *History) exchangeInfo(_ context.Context, q *query) ([]byte, error) {
@@ -39,7 +19,7 @@ func (h *History) exchangeInfo(_ context.Context, q *query) ([]byte, error) {
 	if q.Bad != nil {
 		return nil, nil
 	}
-	info := binanceapi.NewExchangeInfo[symbolInfo](q.Unit, h.now().UnixMilli()*1000, binanceapi.PerMinute(h.cfg.WeightPerMinute))
+	info := binanceapi.NewExchangeInfo[binanceapi.SymbolInfo](q.Unit, h.now().UnixMilli()*1000, binanceapi.PerMinute(h.cfg.WeightPerMinute))
 	for _, c := range chosen {
 		info.Symbols = append(info.Symbols, infoOf(c))
 	}

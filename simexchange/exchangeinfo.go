@@ -9,42 +9,28 @@ import (
 	"github.com/tickcast/tickcast/market"
 )
 
+// symbolInfo is all that Binance tells of a symbol.
 type symbolInfo struct {
-	Symbol                     string              `json:"symbol"`
-	Status                     string              `json:"status"`
-	BaseAsset                  string              `json:"baseAsset"`
-	BaseAssetPrecision         int                 `json:"baseAssetPrecision"`
-	QuoteAsset                 string              `json:"quoteAsset"`
-	QuotePrecision             int                 `json:"quotePrecision"`
-	QuoteAssetPrecision        int                 `json:"quoteAssetPrecision"`
-	BaseCommissionPrecision    int                 `json:"baseCommissionPrecision"`
-	QuoteCommissionPrecision   int                 `json:"quoteCommissionPrecision"`
-	OrderTypes                 []string            `json:"orderTypes"`
-	IcebergAllowed             bool                `json:"icebergAllowed"`
-	OcoAllowed                 bool                `json:"ocoAllowed"`
-	OtoAllowed                 bool                `json:"otoAllowed"`
-	QuoteOrderQtyMarketAllowed bool                `json:"quoteOrderQtyMarketAllowed"`
-	AllowTrailingStop          bool                `json:"allowTrailingStop"`
-	CancelReplaceAllowed       bool                `json:"cancelReplaceAllowed"`
-	AmendAllowed               bool                `json:"amendAllowed"`
-	SpotTradingAllowed         bool                `json:"isSpotTradingAllowed"`
-	MarginTradingAllowed       bool                `json:"isMarginTradingAllowed"`
-	Filters                    []map[string]string `json:"filters"`
-	Permissions                []string            `json:"permissions"`
-	PermissionSets             [][]string          `json:"permissionSets"`
-	DefaultSTPMode             string              `json:"defaultSelfTradePreventionMode"`
-	AllowedSTPModes            []string            `json:"allowedSelfTradePreventionModes"`
+	binanceapi.SymbolInfo
+	BaseCommissionPrecision    int      `json:"baseCommissionPrecision"`
+	QuoteCommissionPrecision   int      `json:"quoteCommissionPrecision"`
+	IcebergAllowed             bool     `json:"icebergAllowed"`
+	OcoAllowed                 bool     `json:"ocoAllowed"`
+	OtoAllowed                 bool     `json:"otoAllowed"`
+	QuoteOrderQtyMarketAllowed bool     `json:"quoteOrderQtyMarketAllowed"`
+	AllowTrailingStop          bool     `json:"allowTrailingStop"`
+	CancelReplaceAllowed       bool     `json:"cancelReplaceAllowed"`
+	AmendAllowed               bool     `json:"amendAllowed"`
+	DefaultSTPMode             string   `json:"defaultSelfTradePreventionMode"`
+	AllowedSTPModes            []string `json:"allowedSelfTradePreventionModes"`
 }
 
 func (in *instrument) info() symbolInfo {
 	amount := func(v int64) string { return market.FormatDecimal(v, decimals) }
 	return symbolInfo{
-		Symbol: in.Symbol.Symbol, Status: "TRADING", BaseAsset: in.Base, BaseAssetPrecision: 8, QuoteAsset: in.Quote,
-		QuotePrecision: 8, QuoteAssetPrecision: 8, BaseCommissionPrecision: 8, QuoteCommissionPrecision: 8,
-		OrderTypes: []string{"LIMIT", "LIMIT_MAKER", "MARKET"}, SpotTradingAllowed: true, QuoteOrderQtyMarketAllowed: true,
-		Filters:     binanceapi.Filters(amount(in.params.Tick), amount(in.params.Step)),
-		Permissions: []string{}, PermissionSets: [][]string{{"SPOT"}}, DefaultSTPMode: "EXPIRE_MAKER",
-		AllowedSTPModes: []string{"EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"},
+		SymbolInfo:              binanceapi.NewSymbolInfo(in.Symbol.Symbol, in.Base, in.Quote, amount(in.params.Tick), amount(in.params.Step), "LIMIT", "LIMIT_MAKER", "MARKET"),
+		BaseCommissionPrecision: 8, QuoteCommissionPrecision: 8, QuoteOrderQtyMarketAllowed: true,
+		DefaultSTPMode: "EXPIRE_MAKER", AllowedSTPModes: []string{"EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"},
 	}
 }
 
