@@ -76,7 +76,7 @@ func (w *worker) run(ctx context.Context, src *binance.Source) error {
 	var fetches sync.WaitGroup
 	defer fetches.Wait()
 	defer cancel()
-	w.core.start(w.now(), tail.Writer, tail.Records)
+	w.core.Start(w.now(), tail.Writer, tail.Records)
 	wake := time.NewTimer(0)
 	defer wake.Stop()
 	var armed int64 // when wake fires
@@ -88,7 +88,7 @@ func (w *worker) run(ctx context.Context, src *binance.Source) error {
 			return err
 		}
 		now := w.now()
-		if at := w.core.wake(now); at < armed || armed <= now {
+		if at := w.core.Wake(now); at < armed || armed <= now {
 			armed = at
 			wake.Reset(time.Duration(at-now) * time.Millisecond)
 		}
@@ -97,23 +97,23 @@ func (w *worker) run(ctx context.Context, src *binance.Source) error {
 			return nil
 		case e := <-w.events:
 			if e.Symbol == w.contract.Symbol { // else it was on its way when the contract changed
-				w.core.take(w.now(), &e)
+				take(w.core, w.now(), &e)
 			}
 		case answer := <-w.answers:
 			answer(w.now())
 		case t := <-w.times:
 			now := w.now()
-			w.core.sourceTime(now, now+t.offset)
+			w.core.SourceTime(now, now+t.offset)
 		case c := <-w.changes:
 			if c.delisted {
-				w.core.delist(w.now())
+				w.core.Delist(w.now())
 				return w.flush(ctx, src, &fetches)
 			}
 			w.contract = c.contract
-			w.core.change(w.now(), c.contract)
+			w.core.Change(w.now(), c.contract)
 		case <-wake.C:
 			armed = 0
-			w.core.tick(w.now())
+			w.core.Tick(w.now())
 		}
 	}
 }
@@ -121,29 +121,29 @@ func (w *worker) run(ctx context.Context, src *binance.Source) error {
 // flush carries out what the core wants, records first: they are what is waited for.
 func (w *worker) flush(ctx context.Context, src *binance.Source, fetches *sync.WaitGroup) error {
 	out := w.core.effects(src, w.contract.Symbol)
-	for i := range out.records {
-		if err := w.log.Append(ctx, w.input, out.records[i]); err != nil {
+	for i := range out.Records {
+		if err := w.log.Append(ctx, w.input, out.Records[i]); err != nil {
 			return fmt.Errorf("append to the log of %s: %w", w.id, err)
 		}
 	}
 	for _, fetch := range out.fetches {
 		fetches.Go(func() { w.fetch(ctx, fetch) })
 	}
-	for _, q := range out.quarantined {
+	for _, q := range out.Quarantined {
 		w.quarantine.keep(w.log, w.logger, q)
 	}
-	for _, s := range out.statuses {
+	for _, s := range out.Statuses {
 		w.logger.Info("feed", "state", s.State, "quality", s.Quality.String(), "reason", s.Reason, "last_id", s.LastID, "missing", s.Missing)
 		w.status.Status(s)
 	}
-	for _, n := range out.notes {
+	for _, n := range out.Notes {
 		if n.Warn {
 			w.logger.Warn(n.Text)
 		} else {
 			w.logger.Info(n.Text)
 		}
 	}
-	if out.askTime {
+	if out.AskTime {
 		select {
 		case w.askTime <- struct{}{}:
 		default: // asked for already
