@@ -13,7 +13,7 @@ import (
 
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/kafka"
-	"github.com/tickcast/tickcast/kafka/embedded"
+	"github.com/tickcast/tickcast/kafka/kafkatest"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -78,27 +78,10 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	k, err := embedded.New(embedded.Config{Listen: "127.0.0.1:0"}, quiet)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { k.Run(ctx); close(done) }()
-	t.Cleanup(func() { cancel(); <-done })
-	cat, err := catalog.Load("", "", catalog.Embedded)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &world{cat: cat, cfg: kafka.Config{Brokers: k.Addr()}}
-	a, err := kafka.NewAdmin(w.cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Close()
-	if _, err := a.Apply(t.Context(), kafka.Specs(cat), 1); err != nil {
-		t.Fatal(err)
-	}
+	w := &world{}
+	w.cfg, _ = kafkatest.Start(t, "")
+	w.cat = kafkatest.Shipped(t, w.cfg)
+	var err error
 	if w.prod, err = kafka.NewProducer(w.cfg, kafka.ProducerOptions{Name: "test"}, quiet); err != nil {
 		t.Fatal(err)
 	}

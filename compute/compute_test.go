@@ -12,7 +12,7 @@ import (
 
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/kafka"
-	"github.com/tickcast/tickcast/kafka/embedded"
+	"github.com/tickcast/tickcast/kafka/kafkatest"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -26,36 +26,19 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	k, err := embedded.New(embedded.Config{Listen: "127.0.0.1:0"}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { k.Run(ctx); close(done) }()
-	t.Cleanup(func() { cancel(); <-done })
-	return newBenchOn(t, k.Addr())
+	cfg, _ := kafkatest.Start(t, "")
+	return newBenchOn(t, cfg.Brokers)
 }
 
 // newBenchOn makes the topics of an empty Kafka.
 func newBenchOn(t *testing.T, addr string) *bench {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
-	cat, err := catalog.Load("", "", catalog.Embedded)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := &bench{t: t, cat: cat, cfg: DefaultConfig()}
+	b := &bench{t: t, cfg: DefaultConfig()}
 	b.cfg.Kafka.Brokers = addr
 	b.cfg.Checkpoint = filepath.Join(t.TempDir(), "compute.checkpoint")
-	admin, err := kafka.NewAdmin(b.cfg.Kafka)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer admin.Close()
-	if _, err := admin.Apply(t.Context(), kafka.Specs(cat), 1); err != nil {
-		t.Fatal(err)
-	}
+	b.cat = kafkatest.Shipped(t, b.cfg.Kafka)
+	var err error
 	if b.prod, err = kafka.NewProducer(b.cfg.Kafka, kafka.ProducerOptions{Name: "test"}, quiet); err != nil {
 		t.Fatal(err)
 	}

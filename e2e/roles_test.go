@@ -1,31 +1,21 @@
 package e2e
 
 import (
-	"context"
-	"io"
-	"log/slog"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/tickcast/tickcast/kafka/embedded"
+	"github.com/tickcast/tickcast/kafka/kafkatest"
 )
 
 // Each role runs in a process of its own, from a file of its own; the edge is fed over MQTT by a bridge with a password.
 func TestRolesAloneWithARemoteEdge(t *testing.T) {
 	t.Parallel()
-	k, err := embedded.New(embedded.Config{Listen: "127.0.0.1:0"}, slog.New(slog.NewTextHandler(io.Discard, nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { k.Run(ctx); close(done) }()
-	t.Cleanup(func() { cancel(); <-done })
+	own, _ := kafkatest.Start(t, "")
 
 	topics := func(verb string) (string, error) {
-		out, err := exec.Command(binary, "topics", verb, "--form", "embedded", "--brokers", k.Addr()).CombinedOutput()
+		out, err := exec.Command(binary, "topics", verb, "--form", "embedded", "--brokers", own.Brokers).CombinedOutput()
 		return string(out), err
 	}
 	if out, err := topics("check"); err == nil || !strings.Contains(out, "push.candles: topic is absent, want present") {
@@ -40,7 +30,7 @@ func TestRolesAloneWithARemoteEdge(t *testing.T) {
 
 	const secret = "correct-horse-battery"
 	env := []string{"TICKCAST_BRIDGE_PASSWORD=" + secret}
-	kafka := `kafka: {brokers: "` + k.Addr() + `"}`
+	kafka := `kafka: {brokers: "` + own.Brokers + `"}`
 	role := func(name, config string) *process {
 		return launch(t, env, name, "-c", writeFile(t, name+".yaml", config))
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/engine"
 	"github.com/tickcast/tickcast/kafka"
-	"github.com/tickcast/tickcast/kafka/embedded"
+	"github.com/tickcast/tickcast/kafka/kafkatest"
 	"github.com/tickcast/tickcast/kafka/marketlog"
 	"github.com/tickcast/tickcast/market"
 )
@@ -76,27 +76,9 @@ func (p *process) run(ctx context.Context) error {
 
 func cluster(t *testing.T) string {
 	t.Helper()
-	cat, err := catalog.Load("", "", catalog.Embedded)
-	if err != nil {
-		t.Fatal(err)
-	}
-	k, err := embedded.New(embedded.Config{Listen: "127.0.0.1:0"}, quiet)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- k.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-done })
-	admin, err := kafka.NewAdmin(kafka.Config{Brokers: k.Addr()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer admin.Close()
-	if _, err := admin.Apply(ctx, kafka.Specs(cat), 1); err != nil {
-		t.Fatal(err)
-	}
-	return k.Addr()
+	cfg, _ := kafkatest.Start(t, "")
+	kafkatest.Shipped(t, cfg)
+	return cfg.Brokers
 }
 
 // readLog returns the records of a topic that count for a reader, and their values.

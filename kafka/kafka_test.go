@@ -1,7 +1,6 @@
 package kafka_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,38 +12,10 @@ import (
 
 	"github.com/tickcast/tickcast/kafka"
 	"github.com/tickcast/tickcast/kafka/embedded"
+	"github.com/tickcast/tickcast/kafka/kafkatest"
 )
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
-
-// start runs an embedded Kafka for the test; stop ends it early.
-func start(t *testing.T, dir string) (cfg kafka.Config, stop func()) {
-	t.Helper()
-	k, err := embedded.New(embedded.Config{Listen: "127.0.0.1:0", DataDir: dir}, quiet)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { k.Run(ctx); close(done) }()
-	stop = func() { cancel(); <-done }
-	t.Cleanup(stop)
-	return kafka.Config{Brokers: k.Addr()}, stop
-}
-
-func apply(t *testing.T, cfg kafka.Config, specs ...kafka.TopicSpec) []kafka.Difference {
-	t.Helper()
-	a, err := kafka.NewAdmin(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Close()
-	d, err := a.Apply(t.Context(), specs, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
 
 func produce(t *testing.T, cfg kafka.Config, topic string, from, to int) {
 	t.Helper()
@@ -95,11 +66,11 @@ func readAll(t *testing.T, cfg kafka.Config, topic string) (rs []*kafka.Record, 
 func TestRecordsSurviveARestartInOrderAndInTheirPartition(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	cfg, stop := start(t, dir)
-	apply(t, cfg, kafka.TopicSpec{Name: "log", Partitions: 4, Config: map[string]string{"cleanup.policy": "delete"}})
+	cfg, stop := kafkatest.Start(t, dir)
+	kafkatest.Apply(t, cfg, kafka.TopicSpec{Name: "log", Partitions: 4, Config: map[string]string{"cleanup.policy": "delete"}})
 	produce(t, cfg, "log", 0, 500)
 	stop()
-	cfg, _ = start(t, dir)
+	cfg, _ = kafkatest.Start(t, dir)
 	produce(t, cfg, "log", 500, 1000)
 
 	rs, parts := readAll(t, cfg, "log")
@@ -126,16 +97,16 @@ func TestRecordsSurviveARestartInOrderAndInTheirPartition(t *testing.T) {
 
 func TestApplyCreatesChangesAndRefusesPartitions(t *testing.T) {
 	t.Parallel()
-	cfg, _ := start(t, "")
+	cfg, _ := kafkatest.Start(t, "")
 	spec := kafka.TopicSpec{Name: "a.b", Partitions: 2, Config: map[string]string{"cleanup.policy": "delete", "retention.ms": "60000"}}
-	if d := apply(t, cfg, spec); len(d) != 1 || d[0].What != kafka.WhatTopic {
+	if d := kafkatest.Apply(t, cfg, spec); len(d) != 1 || d[0].What != kafka.WhatTopic {
 		t.Fatalf("first apply did %v", d)
 	}
-	if d := apply(t, cfg, spec); len(d) != 0 {
+	if d := kafkatest.Apply(t, cfg, spec); len(d) != 0 {
 		t.Fatalf("second apply did %v", d)
 	}
 	spec.Config["retention.ms"] = "90000"
-	if d := apply(t, cfg, spec); len(d) != 1 || d[0].String() != "a.b: retention.ms is 60000, want 90000" {
+	if d := kafkatest.Apply(t, cfg, spec); len(d) != 1 || d[0].String() != "a.b: retention.ms is 60000, want 90000" {
 		t.Fatalf("third apply did %v", d)
 	}
 	spec.Partitions = 3
@@ -155,8 +126,8 @@ func TestApplyCreatesChangesAndRefusesPartitions(t *testing.T) {
 
 func TestReaderTellsWhereEachPartitionEnds(t *testing.T) {
 	t.Parallel()
-	cfg, _ := start(t, "")
-	apply(t, cfg, kafka.TopicSpec{Name: "ends", Partitions: 3, Config: map[string]string{"cleanup.policy": "delete"}})
+	cfg, _ := kafkatest.Start(t, "")
+	kafkatest.Apply(t, cfg, kafka.TopicSpec{Name: "ends", Partitions: 3, Config: map[string]string{"cleanup.policy": "delete"}})
 	produce(t, cfg, "ends", 0, 50)
 	r, err := kafka.NewReader(cfg, kafka.ReaderOptions{Name: "test", Committed: true, Ends: true}, quiet)
 	if err != nil {
@@ -192,8 +163,8 @@ func TestRetentionByBytesDropsTheOldestAlsoAfterARestart(t *testing.T) {
 	const bound, segment = 65536, 16384
 	low := int64(0)
 	for run := range 2 {
-		cfg, stop := start(t, dir)
-		apply(t, cfg, kafka.TopicSpec{Name: "small", Partitions: 1, Config: map[string]string{"cleanup.policy": "delete", "retention.bytes": fmt.Sprint(bound), "segment.bytes": fmt.Sprint(segment)}})
+		cfg, stop := kafkatest.Start(t, dir)
+		kafkatest.Apply(t, cfg, kafka.TopicSpec{Name: "small", Partitions: 1, Config: map[string]string{"cleanup.policy": "delete", "retention.bytes": fmt.Sprint(bound), "segment.bytes": fmt.Sprint(segment)}})
 		r, err := kafka.NewReader(cfg, kafka.ReaderOptions{Name: "test"}, quiet)
 		if err != nil {
 			t.Fatal(err)

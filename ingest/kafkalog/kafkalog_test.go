@@ -12,33 +12,14 @@ import (
 	"github.com/tickcast/tickcast/ingest/kafkalog"
 	"github.com/tickcast/tickcast/kafka"
 	"github.com/tickcast/tickcast/kafka/embedded"
+	"github.com/tickcast/tickcast/kafka/kafkatest"
 	"github.com/tickcast/tickcast/market"
 )
 
-// cluster starts an embedded Kafka with the catalogue's topics.
 func cluster(t *testing.T) kafka.Config {
 	t.Helper()
-	cat, err := catalog.Load("", "", catalog.Embedded)
-	if err != nil {
-		t.Fatal(err)
-	}
-	k, err := embedded.New(embedded.Config{Listen: "127.0.0.1:0"}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- k.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-done })
-	cfg := kafka.Config{Brokers: k.Addr()}
-	admin, err := kafka.NewAdmin(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer admin.Close()
-	if _, err := admin.Apply(ctx, kafka.Specs(cat), 1); err != nil {
-		t.Fatal(err)
-	}
+	cfg, _ := kafkatest.Start(t, "")
+	kafkatest.Shipped(t, cfg)
 	return cfg
 }
 

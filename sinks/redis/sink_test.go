@@ -21,7 +21,7 @@ import (
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/configs"
 	"github.com/tickcast/tickcast/kafka"
-	"github.com/tickcast/tickcast/kafka/embedded"
+	"github.com/tickcast/tickcast/kafka/kafkatest"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -106,26 +106,15 @@ func newCluster(t *testing.T) *cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k, err := embedded.New(embedded.Config{Listen: "127.0.0.1:0"}, quiet)
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var loops sync.WaitGroup
-	loops.Go(func() { k.Run(ctx) })
-	c := &cluster{t: t, cfg: kafka.Config{Brokers: k.Addr()}, cat: cat}
-	a, err := kafka.NewAdmin(c.cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Close()
+	c := &cluster{t: t, cat: cat}
+	c.cfg, _ = kafkatest.Start(t, "")
 	var specs []kafka.TopicSpec
 	for _, topic := range cat.InRedis() {
 		specs = append(specs, kafka.TopicSpec{Name: topic.Name, Partitions: 2, Config: map[string]string{"cleanup.policy": "delete"}}) // kfake must not compact
 	}
-	if _, err := a.Apply(t.Context(), specs, 1); err != nil {
-		t.Fatal(err)
-	}
+	kafkatest.Apply(t, c.cfg, specs...)
 	if c.prod, err = kafka.NewProducer(c.cfg, kafka.ProducerOptions{Name: "test"}, quiet); err != nil {
 		t.Fatal(err)
 	}

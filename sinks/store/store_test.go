@@ -12,7 +12,7 @@ import (
 	"github.com/tickcast/tickcast/configs"
 	"github.com/tickcast/tickcast/configs/configtest"
 	"github.com/tickcast/tickcast/kafka"
-	"github.com/tickcast/tickcast/kafka/embedded"
+	"github.com/tickcast/tickcast/kafka/kafkatest"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -39,37 +39,24 @@ type cluster struct {
 
 func newCluster(t testing.TB, partitions int, more map[string]string) *cluster {
 	t.Helper()
-	k, err := embedded.New(embedded.Config{Listen: "127.0.0.1:0"}, quiet)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{}, 2)
-	go func() { k.Run(ctx); done <- struct{}{} }()
-	c := &cluster{cfg: kafka.Config{Brokers: k.Addr()}}
-	a, err := kafka.NewAdmin(c.cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Close()
+	c := &cluster{}
+	c.cfg, _ = kafkatest.Start(t, "")
 	conf := map[string]string{"cleanup.policy": "delete"}
 	for k, v := range more {
 		conf[k] = v
 	}
-	if _, err := a.Apply(t.Context(), []kafka.TopicSpec{{Name: ledger, Partitions: partitions, Config: conf}}, 1); err != nil {
-		t.Fatal(err)
-	}
+	kafkatest.Apply(t, c.cfg, kafka.TopicSpec{Name: ledger, Partitions: partitions, Config: conf})
+	var err error
 	if c.prod, err = kafka.NewProducer(c.cfg, kafka.ProducerOptions{Name: "test", LingerMs: 1}, quiet); err != nil {
 		t.Fatal(err)
 	}
-	prodCtx, stop := context.WithCancel(context.Background())
-	go func() { c.prod.Run(prodCtx); done <- struct{}{} }()
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { c.prod.Run(ctx); close(done) }()
 	t.Cleanup(func() {
 		stop()
 		<-done
 		c.prod.Close(time.Second)
-		cancel()
-		<-done
 	})
 	return c
 }
