@@ -1,6 +1,7 @@
 package ingest_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/tickcast/tickcast/market"
@@ -20,7 +21,8 @@ func TestARandomMarketIsFollowedFromItsSeeds(t *testing.T) {
 	stop()
 	for _, id := range []string{"BTCUSDT", "ETHUSDT"} {
 		log.check(t, id)
-		rs := log.records[id]
+		// where klines come late, the feed says meanwhile that it is stale
+		rs := slices.DeleteFunc(slices.Clone(log.records[id]), func(r market.Record) bool { return r.Kind == market.KindQuality })
 		if rs[0].Kind != market.KindOpen || rs[1].Kind != market.KindContract || rs[1].Spec.Seeds == 0 {
 			t.Fatalf("%s begins with %s and %s", id, rs[0].AppendJSON(nil), rs[1].AppendJSON(nil))
 		}
