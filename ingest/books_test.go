@@ -166,6 +166,7 @@ func followBook(t *testing.T, more func(*ingest.Config), faults ...simexchange.F
 	t.Helper()
 	cfg := simexchange.DefaultConfig()
 	cfg.Market.Rate, cfg.Faults = 50, faults
+	cfg.Limits.Weight = 1_000_000 // sameAsExchange asks from the same address, often where the machine is busy
 	sim := startSim(t, cfg)
 	log := newMemLog()
 	c := withBooks(contract(t, "BTCUSDT", "0.00001"))
