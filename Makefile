@@ -84,14 +84,13 @@ broker/clients/java/lib: broker/clients/java/pom.xml broker/clients/java/librari
 e2e: build ## The page in headless Chromium, against the whole system
 	TICKCAST_REQUIRE=1 go test -count=1 -timeout 10m -run 'Browser' ./e2e
 
-FUZZ   := 1000000x
-TARGETS := FuzzPackets FuzzFilters FuzzConnection FuzzWebSocket FuzzGeneral
+FUZZ := 1000000x
 
-fuzz: ## Whatever a client can send: so many inputs for each target (FUZZ=1000000x, or a time such as 60s)
-	@for t in $(TARGETS); do go test -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZ) ./broker || exit 1; done
-	go test -run '^$$' -fuzz '^FuzzVerify$$' -fuzztime $(FUZZ) ./broker/token
+fuzz: ## Whatever a client can send, at every place that reads it, and a table at the end: so many inputs for each target (FUZZ=1000000x, or a time such as 60s)
+	deploy/fuzz.sh $(FUZZ)
 
 conformance: build ## The suites of others against the edge: SRC holds mqtt-lib (LabOverWire) and paho.mqtt.testing (Eclipse); needs Rust, Python
+	@deploy/need.sh conformance
 	broker/conformance/run.sh $(or $(SRC),$(error SRC is not set: the folder with work trees of the suites))
 
 kill: web/dist/index.html ## kill -9 at thirty moments under load (a few are in `make test`)

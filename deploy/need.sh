@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# need.sh build|java|test: see that the programs a make target needs are there. Debian packages are installed where that is possible (as root, or with
-# sudo that asks for no password); what is missing otherwise is named with the way to get it.
+# need.sh build|java|test|conformance: see that the programs a make target needs are there. Debian packages are installed where that is possible (as root, or
+# with sudo that asks for no password); what is missing otherwise is named with the way to get it.
 set -euo pipefail
 
 missing=()
@@ -36,6 +36,11 @@ if [ "${1:-build}" = test ]; then
     packages+=(python3-venv)
     missing+=("venv: the client guide's Python program is installed with it")
   fi
+fi
+if [ "${1:-build}" = conformance ]; then
+  need cargo - "Rust 1.88 or later, https://rustup.rs/"
+  need patch patch "the suite's client is mended with it"
+  need python3 python3 "the Eclipse suites are written in it"
 fi
 
 if [ ${#packages[@]} -gt 0 ] && command -v apt-get >/dev/null 2>&1; then

@@ -29,17 +29,21 @@ def load(folder, module, host, port):
 
 def one(name, *where):
     """Run one test; the exit code says whether it passed."""
-    result = unittest.TextTestRunner(stream=sys.stdout).run(load(*where).Test(name))
+    result = unittest.TextTestRunner(stream=sys.stdout).run(unittest.TestSuite([load(*where).Test(name)]))  # a suite, since it alone calls setUpClass
     sys.stdout.flush()
     os._exit(0 if result.testsRun == 1 and result.wasSuccessful() else 1)  # the client's threads would keep the process
 
 
-def passes(name, *where):
+def attempt(name, *where):
+    """Run one test in a process; None where it passes, else what it printed last of an exception."""
     argv = [sys.executable, os.path.abspath(__file__), "--one", name, *where]
     try:
-        return subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=LIMIT_S).returncode == 0
+        p = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT_S)
     except subprocess.TimeoutExpired:
-        return False
+        return f"no end within {LIMIT_S} s"
+    lines = p.stdout.decode(errors="replace").splitlines()
+    why = [l for l in lines if l.split(":")[0].endswith(("Error", "Exception"))]
+    return None if p.returncode == 0 else (why or lines or [f"exit code {p.returncode}"])[-1]
 
 
 def main(folder, *where):
@@ -47,10 +51,13 @@ def main(folder, *where):
     names = unittest.TestLoader().getTestCaseNames(load(*where).Test)
     passed = 0
     for name in names:
-        attempts = next((n for n in range(1, ATTEMPTS + 1) if passes(name, *where)), None)
-        passed += attempts is not None
-        if attempts != 1:
-            print(where[1], name, f"passed at attempt {attempts}" if attempts else "FAILED", flush=True)
+        for n in range(1, ATTEMPTS + 1):
+            why = attempt(name, *where)
+            if why is None:
+                break
+        passed += why is None
+        if why is not None or n > 1:
+            print(where[1], name, f"passed at attempt {n}" if why is None else f"FAILED: {why}", flush=True)
     print(f"{where[1]}: {passed} of {len(names)} passed")
     return passed != len(names)
 
