@@ -49,12 +49,17 @@ func testClassOf(topic string) (catalog.Class, bool) {
 // startBroker runs a broker on free ports until the test ends.
 func startBroker(tb testing.TB, change func(*Config)) *Broker {
 	tb.Helper()
+	return startBrokerOf(tb, testClassOf, change)
+}
+
+func startBrokerOf(tb testing.TB, classOf func(topic string) (catalog.Class, bool), change func(*Config)) *Broker {
+	tb.Helper()
 	cfg := DefaultConfig()
 	cfg.TCP, cfg.WebSocket, cfg.Admin.Listen = "127.0.0.1:0", "127.0.0.1:0", ""
 	if change != nil {
 		change(&cfg)
 	}
-	b, err := newBroker(cfg, testClassOf, slog.New(slog.DiscardHandler))
+	b, err := newBroker(cfg, classOf, slog.New(slog.DiscardHandler))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -34,7 +34,7 @@ func New(cfg Config, edge Edge, log *slog.Logger) (*Server, error) {
 	if s.audit, err = openAudit(cfg.AuditFile, int64(cfg.AuditBytes)); err != nil {
 		return nil, fmt.Errorf("admin.audit_file: %w", err)
 	}
-	if s.port, err = httpport.Listen(cfg.Listen, s.handler(), log); err != nil {
+	if s.port, err = httpport.Listen(cfg.Listen, s.Handler(), log); err != nil {
 		s.audit.close()
 		return nil, fmt.Errorf("admin.listen: %w", err)
 	}
@@ -44,7 +44,8 @@ func New(cfg Config, edge Edge, log *slog.Logger) (*Server, error) {
 	return s, nil
 }
 
-func (s *Server) handler() http.Handler {
+// Handler is what the port serves.
+func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", s.api())
 	mux.Handle("GET /metrics", metricsHandler(s.edge))
