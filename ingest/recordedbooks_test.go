@@ -46,6 +46,9 @@ func TestTheRecordedBookComesThroughANetworkWithFaults(t *testing.T) {
 			log := newMemLog()
 			ic := testConfig(sim.URL())
 			ic.Feed.MaxAhead, ic.Binance.Silence, ic.Binance.FirstFrame = 10*time.Minute, time.Second, time.Second
+			if c.faults == nil {
+				ic.Binance.Silence = 10 * time.Second // a second without a frame is the machine's doing, and would be a gap
+			}
 			ic.Books.RetryMin, ic.Books.RetryMax = 20*time.Millisecond, 100*time.Millisecond
 			btc := withBooks(contract(t, "BTCUSDT", "0.00001"))
 			_, stop := startIngest(t, ic, log, btc)
