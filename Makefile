@@ -54,9 +54,10 @@ race: web/dist/index.html ## Go tests with the race detector, page tests
 	go test -race -timeout 20m ./...
 	cd web && npm run --silent typecheck && npm test --silent
 
-java: ## The engines that Flink runs: build and JUnit (Java 17, Maven)
+java: ## The engines that Flink runs: build, JUnit, and the same answers as compute on random logs (PARITY=20 of them for each core); needs Java 17 and Maven
 	@deploy/need.sh java
 	cd flink-sql/java && mvn -q -B test
+	TICKCAST_REQUIRE=1 TICKCAST_PARITY=$(or $(PARITY),20) go test -count=1 -run Parity ./compute/candle ./compute/orderbook
 
 CLIENTS := simexchange/clients/node_modules broker/clients/node_modules broker/clients/java/lib docs/snippets/node_modules docs/snippets/venv
 

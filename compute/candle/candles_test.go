@@ -129,6 +129,9 @@ func chaos(r *rand.Rand, l *scribe, begin, end int64, amend bool) []deal {
 			}
 			return w.until <= now
 		})
+		if len(all) == 0 {
+			continue
+		}
 		if i := len(all) - 1 - r.IntN(min(len(all), 100)); amend && r.IntN(25) == 0 && all[i].ms > now-500_000 {
 			if r.IntN(2) == 0 {
 				l.add(market.KindBust, now, func(rec *market.Record) { rec.Trade.AggID = all[i].last })

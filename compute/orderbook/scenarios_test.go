@@ -166,10 +166,12 @@ var scenarios = []struct {
 	}},
 }
 
+func machineOf(contract string, startMs int64, emit func(*core.Output)) coretest.Machine {
+	return New(contract, startMs, emit)
+}
+
 func TestGoldenFiles(t *testing.T) {
-	set := coretest.Set{Folder: "books", Topics: []string{Tops, Books}, New: func(contract string, startMs int64, emit func(*core.Output)) coretest.Machine {
-		return New(contract, startMs, emit)
-	}}
+	set := coretest.Set{Folder: "books", Topics: []string{Tops, Books}, New: machineOf}
 	for _, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
