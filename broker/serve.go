@@ -100,7 +100,7 @@ func (b *Broker) end(c *conn, err error) {
 
 // lingering is how long, and for how many bytes, a client that was told why it is disconnected is still listened to.
 const (
-	lingering     = 500 * time.Millisecond
+	lingering     = 2 * time.Second // a slow client works through what it has sent first
 	lingeringRead = 256 << 10
 )
 
