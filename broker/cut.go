@@ -6,30 +6,43 @@ import (
 	"github.com/tickcast/tickcast/catalog"
 )
 
-// cut returns what is still to be sent of a batch of which the socket took n bytes: it was full. When it takes more again, perhaps after minutes, a client is
-// to have the newest values and not those of this moment; so the state topics whose messages nothing has been sent of are put in line again instead.
-func (c *conn) cut(b *batch, n int) (rest []byte) {
-	s := c.session.Load()
-	if c.out.webSocket || s == nil || c.find == nil || b.n.messages == 0 { // a WebSocket's client was told how long the batch is
-		return append(rest, b.bytes[n:]...)
+// begun is how many bytes, of a batch of which the socket took n, belong to a packet that it took the beginning of.
+func (c *conn) begun(b []byte, n int) int {
+	if c.out.webSocket {
+		return len(b) - n // its client was told how long the whole is
 	}
 	at := 0
 	for at < n {
-		at += packetBytes(b.bytes[at:])
+		at += packetBytes(b[at:])
 	}
-	rest = append(rest, b.bytes[n:at]...)
-	for at < len(b.bytes) {
-		p := b.bytes[at : at+packetBytes(b.bytes[at:])]
+	return at - n
+}
+
+// cut returns what is still to be sent of the rest of a batch, of which the socket took n bytes and then nothing for a while. When it takes more again, perhaps
+// after minutes, a client is to have the newest values and not those of this moment; so the state topics whose messages nothing was sent of are put in line
+// again instead.
+func (c *conn) cut(rest []byte, begun, n int, b *batch) (left []byte) {
+	s := c.session.Load()
+	if s == nil || c.find == nil {
+		return rest[n:]
+	}
+	at := begun
+	for at < n {
+		at += packetBytes(rest[at:])
+	}
+	left = append(left, rest[n:at]...)
+	for at < len(rest) {
+		p := rest[at : at+packetBytes(rest[at:])]
 		at += len(p)
 		if t := c.stateTopic(p); t != nil && s.putBack(c, t, p[0]&bitRetain != 0) {
 			b.n.messages--
+			b.bytes = b.bytes[:len(b.bytes)-len(p)] // it counts what was sent; what it held is another batch's by now
 			b.more = true
 			continue
 		}
-		rest = append(rest, p...)
+		left = append(left, p...)
 	}
-	b.bytes = b.bytes[:n+len(rest)]
-	return rest
+	return left
 }
 
 // packetBytes is the length of the packet that b, which is ours, begins with.

@@ -42,7 +42,7 @@ func TestWhoReadsAgainGetsTheNewestValuesBehindWhatTheKernelHad(t *testing.T) {
 		}
 		round(last)
 	}
-	time.Sleep(50 * time.Millisecond) // what the kernel can move, it has
+	time.Sleep(100 * time.Millisecond) // a stall by now, and the kernel has moved what it can
 	last++
 	round(last)
 	raw, err := server.SyscallConn()

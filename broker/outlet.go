@@ -20,10 +20,10 @@ const (
 type outlet struct {
 	net.Conn
 	raw       syscall.RawConn // nil: a write may block, as TLS must
+	fd        int             // of raw
 	webSocket bool            // batches are sent as binary messages
 	write     func(fd uintptr) bool
 	rest      []byte // what write has to send
-	wait      bool   // write waits where the socket takes nothing
 	err       error  // of write
 }
 
@@ -35,6 +35,7 @@ func (o *outlet) open(c net.Conn) {
 	}
 	if o.raw = rawSocket(o.Conn); o.raw != nil {
 		o.write = o.writeRest
+		_ = o.raw.Control(func(fd uintptr) { o.fd = int(fd) })
 	}
 }
 
@@ -47,7 +48,7 @@ func (o *outlet) writeRest(fd uintptr) bool {
 			o.rest = o.rest[n:]
 		case syscall.EINTR:
 		case syscall.EAGAIN:
-			return !o.wait
+			return false
 		default:
 			o.err = err
 			return true
@@ -56,12 +57,33 @@ func (o *outlet) writeRest(fd uintptr) bool {
 	return true
 }
 
-// try sends what the socket takes at once.
+// try sends what the socket takes at once. It goes past the runtime, which would see to it that the descriptor is not closed meanwhile: a socket is closed when
+// its sending side is through (Broker.end).
 func (o *outlet) try(b []byte) (n int, err error) {
-	if len(b) == 0 {
-		return 0, nil
+	for n < len(b) {
+		k, err := sendNow(o.fd, b[n:])
+		switch err {
+		case nil:
+			n += k
+		case syscall.EINTR:
+		case syscall.EAGAIN:
+			return n, nil
+		default:
+			return n, err
+		}
 	}
-	o.rest, o.wait, o.err = b, false, nil
+	return n, nil
+}
+
+// finish sends all of b and waits for the socket, until the write deadline. With nothing to send it waits until the socket takes something.
+func (o *outlet) finish(b []byte) (n int, err error) {
+	switch {
+	case o.raw == nil:
+		return o.Conn.Write(b)
+	case len(b) == 0:
+		return 0, o.raw.Write(takesMore)
+	}
+	o.rest, o.err = b, nil
 	err = o.raw.Write(o.write)
 	n = len(b) - len(o.rest)
 	o.rest = nil
@@ -69,24 +91,6 @@ func (o *outlet) try(b []byte) (n int, err error) {
 		err = o.err
 	}
 	return n, err
-}
-
-// finish sends all of b and waits for the socket, until the write deadline. With nothing to send it waits until the socket takes something.
-func (o *outlet) finish(b []byte) error {
-	if o.raw != nil && len(b) == 0 {
-		return o.raw.Write(takesMore)
-	}
-	if o.raw == nil {
-		_, err := o.Conn.Write(b)
-		return err
-	}
-	o.rest, o.wait, o.err = b, true, nil
-	err := o.raw.Write(o.write)
-	o.rest = nil
-	if err == nil {
-		err = o.err
-	}
-	return err
 }
 
 // seal makes a batch what goes on the wire. MQTT packets begin at frameRoom: the header of a WebSocket message goes before them.

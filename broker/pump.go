@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // pump is one goroutine that sends for many connections: it takes those that have something to send, in the order in which they got it, and writes one batch
@@ -74,6 +75,9 @@ func (p *pump) giveBack(line []*conn) {
 	}
 }
 
+// turnsPerLook is how many connections have their turn until the pump looks at the clock again: some tenths of a millisecond.
+const turnsPerLook = 32
+
 // Run sends until ctx ends. Connections must be gone by then.
 func (p *pump) Run(ctx context.Context) {
 	for {
@@ -86,8 +90,12 @@ func (p *pump) Run(ctx context.Context) {
 				return
 			}
 		}
-		for _, c := range line {
-			c.turn(&p.buf)
+		var now uint32
+		for i, c := range line {
+			if i%turnsPerLook == 0 {
+				now = coarseMS(time.Now())
+			}
+			c.turn(&p.buf, now)
 		}
 		p.giveBack(line)
 	}

@@ -57,7 +57,7 @@ func (c *conn) gather(buf *[]byte) (b batch) {
 }
 
 // account books a batch that was sent or failed. ended: nothing more is to be sent.
-func (c *conn) account(b *batch, err error) (ended bool) {
+func (c *conn) account(b *batch, err error, now uint32) (ended bool) {
 	if b.n.tooLarge > 0 {
 		c.stats.tooLarge.Add(b.n.tooLarge)
 		c.figures.tooLarge.Add(b.n.tooLarge)
@@ -75,13 +75,13 @@ func (c *conn) account(b *batch, err error) (ended bool) {
 		c.stats.sentBytes.Add(uint64(len(b.bytes)))
 		c.figures.sent.Add(b.n.messages)
 		c.figures.sentBytes.Add(uint64(len(b.bytes)))
-		c.figures.wrote.Store(coarseMS(time.Now()))
+		c.figures.wrote.Store(now)
 	}
 	return b.closed
 }
 
-// turn sends one batch, as far as the socket takes it at once. It is called by the pump.
-func (c *conn) turn(buf *[]byte) {
+// turn sends one batch, as far as the socket takes it at once. It is called by the pump, which knows about when it is (coarseMS).
+func (c *conn) turn(buf *[]byte, now uint32) {
 	if !c.lent.CompareAndSwap(false, true) {
 		return // pending still: whoever has it looks when giving it back
 	}
@@ -93,11 +93,11 @@ func (c *conn) turn(buf *[]byte) {
 	b := c.gather(buf)
 	n, err := c.out.try(b.bytes)
 	if err == nil && n < len(b.bytes) {
-		rest := c.cut(&b, n)
-		go c.sendRest(rest, b)
+		rest := append([]byte(nil), b.bytes[n:]...)
+		go c.sendRest(rest, c.begun(b.bytes, n), b)
 		return
 	}
-	if c.account(&b, err) {
+	if c.account(&b, err, now) {
 		close(c.flushed)
 		return
 	}
@@ -107,10 +107,16 @@ func (c *conn) turn(buf *[]byte) {
 	}
 }
 
-// sendRest waits until the socket has taken the rest of a batch, and gives the connection back to its pump.
-func (c *conn) sendRest(rest []byte, b batch) {
-	err := c.sendWithin(rest, b.closed)
-	if c.account(&b, err) {
+// sendRest waits until the socket has taken the rest of a batch, and gives the connection back to its pump. The first begun bytes belong to a message whose
+// beginning was sent.
+func (c *conn) sendRest(rest []byte, begun int, b batch) {
+	const moment = 20 * time.Millisecond // what takes no longer is no stall
+	n, err := c.sendWithin(rest, min(moment, c.cfg.WriteTimeout.D()), b.closed)
+	if errors.Is(err, os.ErrDeadlineExceeded) && !c.isClosed() {
+		rest = c.cut(rest, begun, n, &b)
+		_, err = c.sendWithin(rest, c.cfg.WriteTimeout.D(), b.closed)
+	}
+	if c.account(&b, err, coarseMS(time.Now())) {
 		close(c.flushed)
 		return
 	}
@@ -134,9 +140,9 @@ func (c *conn) sendBlocking() {
 		b := c.gather(buf)
 		var err error
 		if len(b.bytes) > 0 {
-			err = c.sendWithin(b.bytes, b.closed)
+			_, err = c.sendWithin(b.bytes, c.cfg.WriteTimeout.D(), b.closed)
 		}
-		if c.account(&b, err) {
+		if c.account(&b, err, coarseMS(time.Now())) {
 			close(c.flushed)
 			return
 		}
@@ -150,9 +156,8 @@ func (c *conn) sendBlocking() {
 	}
 }
 
-// sendWithin sends all of b within the write timeout.
-func (c *conn) sendWithin(b []byte, closed bool) error {
-	timeout := c.cfg.WriteTimeout.D()
+// sendWithin sends all of b; with nothing to send it waits until the socket takes something.
+func (c *conn) sendWithin(b []byte, timeout time.Duration, closed bool) (n int, err error) {
 	if closed {
 		timeout = min(timeout, closingFlush)
 	}
@@ -162,8 +167,8 @@ func (c *conn) sendWithin(b []byte, closed bool) error {
 	if !closed && c.isClosed() { // since, and before anybody could see that it waits
 		_ = c.out.SetWriteDeadline(time.Now().Add(closingFlush))
 	}
-	if err := c.out.finish(b); err != nil {
-		return err
+	if n, err = c.out.finish(b); err != nil {
+		return n, err
 	}
-	return c.out.SetWriteDeadline(time.Time{})
+	return n, c.out.SetWriteDeadline(time.Time{})
 }

@@ -49,7 +49,10 @@ func pumped(tb testing.TB, h *hub, p *pump, socket net.Conn) (*conn, *session) {
 	s.finals.limit = 1 << 20
 	s.attach(c, 64)
 	c.session.Store(s)
-	tb.Cleanup(func() { c.closeFor("test is over") })
+	tb.Cleanup(func() {
+		c.closeFor("test is over")
+		<-c.flushed // before the socket is closed
+	})
 	return c, s
 }
 
