@@ -194,7 +194,7 @@ func (h *hub) catchUp(s *session, c *conn) {
 	s.mu.Lock()
 	var subs []subscription
 	for _, sub := range s.subs.byFilter {
-		subs = append(subs, sub)
+		subs = append(subs, *sub)
 	}
 	s.mu.Unlock()
 	for _, sub := range subs {
@@ -219,7 +219,7 @@ func (h *hub) kill(s *session) {
 	s.mu.Lock()
 	var subs []subscription
 	for _, sub := range s.subs.byFilter {
-		subs = append(subs, sub)
+		subs = append(subs, *sub)
 	}
 	s.mu.Unlock()
 	for _, sub := range subs {

@@ -136,7 +136,7 @@ func (s *session) countSubscriptions(q admin.SubscriptionQuery) (n int) {
 		return s.subs.len()
 	}
 	for _, sub := range s.subs.byFilter {
-		if selects(q, &sub) {
+		if selects(q, sub) {
 			n++
 		}
 	}
@@ -146,7 +146,7 @@ func (s *session) countSubscriptions(q admin.SubscriptionQuery) (n int) {
 func (s *session) listSubscriptions(q admin.SubscriptionQuery) (list []admin.Subscription) {
 	s.mu.Lock()
 	for _, sub := range s.subs.byFilter {
-		if selects(q, &sub) {
+		if selects(q, sub) {
 			list = append(list, admin.Subscription{ClientID: s.id, Filter: sub.filter, QoS: int(sub.qos), AsPublished: sub.asPublished, ID: sub.id})
 		}
 	}

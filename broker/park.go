@@ -30,6 +30,7 @@ func (c *conn) parkable() bool {
 
 // park gives the reading side up; false if there is more to read.
 func (c *conn) park() bool {
+	c.unread = nil // its buffer is not ours any more
 	c.in.Rest()
 	if !c.reading.CompareAndSwap(busy, parked) {
 		c.drained = false

@@ -16,8 +16,8 @@ func (s *subscription) annotates() bool { return s.id != 0 || s.asPublished }
 // subscriptions are one session's. A topic finds its own by the filters that match it, which are few whatever the session asked for: publishers wait
 // for the session's lock meanwhile.
 type subscriptions struct {
-	byFilter  map[string]subscription
-	byNode    map[*filterNode]subscription
+	byFilter  map[string]*subscription // a map has room for eight from the first on: pointers, because most clients have one or two
+	byNode    map[*filterNode]*subscription
 	slowed    int // so many have an interval
 	annotated int // so many have an identifier or Retain As Published; with 0 frames are copied plainly
 }
@@ -25,16 +25,18 @@ type subscriptions struct {
 func (s *subscriptions) len() int { return len(s.byFilter) }
 
 func (s *subscriptions) get(filter string) (subscription, bool) {
-	sub, ok := s.byFilter[filter]
-	return sub, ok
+	if sub, ok := s.byFilter[filter]; ok {
+		return *sub, true
+	}
+	return subscription{}, false
 }
 
 func (s *subscriptions) set(sub subscription) {
 	s.remove(sub.filter)
 	if s.byFilter == nil {
-		s.byFilter, s.byNode = map[string]subscription{}, map[*filterNode]subscription{}
+		s.byFilter, s.byNode = map[string]*subscription{}, map[*filterNode]*subscription{}
 	}
-	s.byFilter[sub.filter], s.byNode[sub.node] = sub, sub
+	s.byFilter[sub.filter], s.byNode[sub.node] = &sub, &sub
 	if sub.annotates() {
 		s.annotated++
 	}
@@ -59,8 +61,8 @@ func (s *subscriptions) remove(filter string) {
 }
 
 // matching yields the subscriptions that match a topic.
-func (s *subscriptions) matching(t *topic) func(yield func(subscription) bool) {
-	return func(yield func(subscription) bool) {
+func (s *subscriptions) matching(t *topic) func(yield func(*subscription) bool) {
+	return func(yield func(*subscription) bool) {
 		for _, n := range *t.nodes.Load() {
 			if sub, ok := s.byNode[n]; ok && !yield(sub) {
 				return
