@@ -26,6 +26,7 @@ func (b *Broker) attach(c *conn) error {
 		return fmt.Errorf("decode CONNECT: %w", err)
 	}
 	cl.ParseConnect(listenerName, pk)
+	cl.State.TopicAliases = mqtt.TopicAliases{} // those of either side are ours: resolveAlias, flow
 	if code := b.welcomes(c, pk); code != packets.CodeSuccess {
 		c.refused = code
 		c.setReason("refused: " + code.Reason)
