@@ -19,9 +19,10 @@ const (
 // outlet is the sending side of a socket, below mochi and gorilla.
 type outlet struct {
 	net.Conn
-	raw       syscall.RawConn // nil: a write may block, as TLS must
-	fd        int             // of raw
-	webSocket bool            // batches are sent as binary messages
+	raw       syscall.RawConn                     // nil: a write may block, as TLS must
+	fd        int                                 // of raw
+	now       func(fd int, b []byte) (int, error) // sends without waiting
+	webSocket bool                                // batches are sent as binary messages
 	write     func(fd uintptr) bool
 	rest      []byte // what write has to send
 	err       error  // of write
@@ -34,7 +35,7 @@ func (o *outlet) open(c net.Conn) {
 		o.Conn, o.webSocket = ws.NetConn(), true
 	}
 	if o.raw = rawSocket(o.Conn); o.raw != nil {
-		o.write = o.writeRest
+		o.write, o.now = o.writeRest, sendNow
 		_ = o.raw.Control(func(fd uintptr) { o.fd = int(fd) })
 	}
 }
@@ -42,7 +43,7 @@ func (o *outlet) open(c net.Conn) {
 // writeRest is called by the runtime's poller, each time that the socket may take more; false makes it wait.
 func (o *outlet) writeRest(fd uintptr) bool {
 	for len(o.rest) > 0 {
-		n, err := sendNow(int(fd), o.rest)
+		n, err := o.now(int(fd), o.rest)
 		switch err {
 		case nil:
 			o.rest = o.rest[n:]
@@ -61,7 +62,7 @@ func (o *outlet) writeRest(fd uintptr) bool {
 // its sending side is through (Broker.end).
 func (o *outlet) try(b []byte) (n int, err error) {
 	for n < len(b) {
-		k, err := sendNow(o.fd, b[n:])
+		k, err := o.now(o.fd, b[n:])
 		switch err {
 		case nil:
 			n += k

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -14,11 +16,12 @@ import (
 
 // stingy is a socket whose kernel buffer has room for some bytes, then for none until there is room again, and from then on for a few at a time.
 type stingy struct {
-	out   *outlet
-	room  int // bytes, before it is full for the first time
-	later int // bytes each time that it has room again
-	again chan struct{}
-	took  bytes.Buffer
+	room   int  // bytes, before it is full for the first time
+	later  int  // bytes each time that it has room again
+	stalls bool // it is full for longer than a moment, the first time
+	full   bool // until again
+	again  chan struct{}
+	took   bytes.Buffer
 }
 
 func (s *stingy) Control(func(uintptr)) error   { return nil }
@@ -26,22 +29,27 @@ func (s *stingy) Read(func(uintptr) bool) error { return nil }
 
 // Write implements syscall.RawConn as the runtime does: f is called again when the socket may take more, until it says that it is through.
 func (s *stingy) Write(f func(uintptr) bool) error {
-	for !f(0) {
+	for s.full || !f(0) {
+		if s.stalls {
+			s.stalls, s.full = false, true
+			return os.ErrDeadlineExceeded
+		}
 		<-s.again
+		s.full = false
 	}
 	return nil
 }
 
-// take is what outlet.writeRest does with a real socket.
-func (s *stingy) take(uintptr) bool {
-	n := min(s.room, len(s.out.rest))
-	s.took.Write(s.out.rest[:n])
-	s.out.rest = s.out.rest[n:]
-	if s.room -= n; len(s.out.rest) == 0 {
-		return true
+// send is sendNow. Who finds no room finds some the next time.
+func (s *stingy) send(_ int, b []byte) (int, error) {
+	if s.room == 0 {
+		s.room = s.later
+		return 0, syscall.EAGAIN
 	}
-	s.room = s.later
-	return !s.out.wait
+	n := min(s.room, len(b))
+	s.took.Write(b[:n])
+	s.room -= n
+	return n, nil
 }
 
 // sendCut has a connection send two lots of messages of each class, the second while the socket, which took room bytes of the first, takes nothing. It returns
@@ -55,8 +63,7 @@ func sendCut(t *testing.T, webSocket, v5, newest bool, room, later int) []byte {
 		if newest {
 			c.find = h.index.find
 		}
-		socket.out = &c.out
-		c.out.raw, c.out.write, c.out.webSocket, c.v5 = socket, socket.take, webSocket, v5
+		c.out.raw, c.out.write, c.out.now, c.out.webSocket, c.v5 = socket, c.out.writeRest, socket.send, webSocket, v5
 		s := &session{id: "c"}
 		s.finals.limit = 100
 		s.attach(c, 64)
@@ -66,7 +73,7 @@ func sendCut(t *testing.T, webSocket, v5, newest bool, room, later int) []byte {
 		s.setHold(c, false)
 		return c
 	}
-	socket := &stingy{room: room, later: later, again: make(chan struct{})}
+	socket := &stingy{room: room, later: later, stalls: newest, again: make(chan struct{})}
 	c := join(socket)
 	join(&stingy{room: 1 << 30}) // its batches are made in the same memory
 	lot := func(from int64) {
@@ -85,7 +92,7 @@ func sendCut(t *testing.T, webSocket, v5, newest bool, room, later int) []byte {
 	serve := func() {
 		for line := p.take(); line != nil; line = p.take() {
 			for _, c := range line {
-				c.turn(&buf)
+				c.turn(&buf, 0)
 			}
 		}
 	}
