@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# need.sh build|java|test|conformance: see that the programs a make target needs are there. Debian packages are installed where that is possible (as root, or
+# need.sh build|java|test|stack|conformance: see that the programs a make target needs are there. Debian packages are installed where that is possible (as root, or
 # with sudo that asks for no password); what is missing otherwise is named with the way to get it.
 set -euo pipefail
 
@@ -19,14 +19,16 @@ if [ "${1:-build}" != build ]; then
   need javac default-jdk-headless "Java 17 or later: Flink's engines, and a client that is tested against"
   need mvn maven "Apache Maven 3.8 or later installs and builds them"
 fi
-if [ "${1:-build}" = test ]; then
-  need chromium chromium "the page is tested in it"
-  need mosquitto_sub mosquitto-clients "a third-party MQTT client that is tested against"
-  need redis-server redis-server "what keeps the newest values in Redis is tested against it"
+if [ "${1:-build}" = test ] || [ "${1:-build}" = stack ]; then
+  need redis-server redis-server "keeps the newest values"
   if ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
     packages+=(postgresql)
     missing+=("PostgreSQL: one of the two stores of candles")
   fi
+fi
+if [ "${1:-build}" = test ]; then
+  need chromium chromium "the page is tested in it"
+  need mosquitto_sub mosquitto-clients "a third-party MQTT client that is tested against"
   if [ ! -e /usr/include/MQTTAsync.h ]; then
     packages+=(libpaho-mqtt-dev)
     missing+=("libpaho-mqtt-dev: Eclipse Paho's C library, a client that is tested against")

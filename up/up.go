@@ -17,6 +17,7 @@ import (
 	"github.com/tickcast/tickcast/broker/admin"
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/compute"
+	"github.com/tickcast/tickcast/datadir"
 	"github.com/tickcast/tickcast/engine"
 	"github.com/tickcast/tickcast/history"
 	"github.com/tickcast/tickcast/ingest"
@@ -89,7 +90,7 @@ func New(cfg Config, version string, log *slog.Logger) (_ *Up, err error) {
 		}
 	}()
 	if cfg.DataDir != "" {
-		if u.lock, err = lockFolder(cfg.DataDir); err != nil {
+		if u.lock, err = datadir.Lock(cfg.DataDir); err != nil {
 			return nil, err
 		}
 		cfg.Kafka.DataDir = filepath.Join(cfg.DataDir, "kafka")
@@ -273,22 +274,6 @@ func (u *Up) abandon() {
 	if u.lock != nil {
 		u.lock.Close()
 	}
-}
-
-// lockFolder makes the data folder and takes it for this process: two would write over each other.
-func lockFolder(dir string) (*os.File, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("data_dir: %w", err)
-	}
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("data_dir: %w", err)
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("data_dir: %s is in use by another Tickcast", dir)
-	}
-	return f, nil
 }
 
 // closeWait bounds how long the last records may take into the embedded Kafka at the end.

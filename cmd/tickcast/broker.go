@@ -3,7 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -29,7 +33,16 @@ func newBroker() *cobra.Command {
 		g, ctx := errgroup.WithContext(ctx)
 		if f.HTTP != nil {
 			page := web.New(web.AppOf(cat, web.OriginUnknown, version, b.Addrs().WebSocket, f.Broker.WebSocketPath))
-			s, err := public.New(*f.HTTP, page, b.Ready, log)
+			mux := http.NewServeMux()
+			mux.Handle("/", page)
+			if f.API != "" {
+				history, err := url.Parse(f.API)
+				if err != nil {
+					return fmt.Errorf("api: %w", err)
+				}
+				mux.Handle("/api/", httputil.NewSingleHostReverseProxy(history))
+			}
+			s, err := public.New(*f.HTTP, mux, b.Ready, log)
 			if err != nil {
 				return err
 			}

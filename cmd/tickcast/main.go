@@ -44,7 +44,7 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().StringVar(&level, "log-level", "info", "debug, info, warn or error")
 	root.PersistentFlags().StringVar(&format, "log-format", "text", "text or json")
 	root.PersistentFlags().StringVar(&profiles, "pprof", "", "loopback address that answers with the Go runtime's profiles, such as 127.0.0.1:6060 (default: none)")
-	root.AddCommand(newUp(), newIngest(), newEngine(), newCompute(), newBridge(), newBroker(), newHistory(), newRedis(), newSimExchange(), newTopics(), newSub(), newBench(), newCtl(), newVersion())
+	root.AddCommand(newUp(), newIngest(), newEngine(), newCompute(), newBridge(), newBroker(), newHistory(), newRedis(), newSimExchange(), newTopics(), newSub(), newBench(), newStack(), newCtl(), newVersion())
 	root.CompletionOptions.DisableDefaultCmd = true
 	return root
 }

@@ -26,6 +26,7 @@ type roleFile struct {
 	Topics    string              `yaml:"topics"`    // path; empty: the shipped catalogue
 	Contracts string              `yaml:"contracts"` // path; empty: the shipped contracts
 	Form      catalog.Form        `yaml:"form"`      // stack (default) or embedded
+	API       string              `yaml:"api"`       // URL of a history elsewhere: a broker's page asks for the past below its own address
 	Kafka     *kafka.Config       `yaml:"kafka"`
 	HTTP      *public.Config      `yaml:"http"`
 	Simulator *simexchange.Config `yaml:"simulator"`

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tickcast/tickcast/catalog"
+	flinksql "github.com/tickcast/tickcast/flink-sql"
+)
+
+func newStackSQL() *cobra.Command {
+	var state string
+	var p flinksql.Params
+	cmd := &cobra.Command{
+		Use: "sql JOB", Args: cobra.ExactArgs(1), ValidArgs: []string{string(flinksql.Candles), string(flinksql.Books)},
+		Short: "Print a Flink job's SQL for a cluster that is not started here: candles or books",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cat, err := catalog.Load("", "", catalog.Stack)
+			if err != nil {
+				return err
+			}
+			p.StartMs, p.Checkpoints, p.Savepoints = time.Now().UnixMilli(), state+"/checkpoints", state+"/savepoints"
+			sql, err := flinksql.Render(flinksql.Job(args[0]), cat, p)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprint(cmd.OutOrStdout(), sql)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&p.Brokers, "brokers", "127.0.0.1:19092", "Kafka, host:port separated by commas")
+	cmd.Flags().StringVar(&state, "state", "", "URI of the folder with the job's checkpoints and savepoints")
+	cmd.Flags().StringVar(&p.Recover, "recover", "", "URI of the checkpoint or savepoint that the job begins with")
+	cmd.Flags().BoolVar(&p.Explain, "explain", false, "print the statement that prints the plan instead")
+	if err := cmd.MarkFlagRequired("state"); err != nil {
+		panic(err) // the flag is above
+	}
+	return cmd
+}

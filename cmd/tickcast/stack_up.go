@@ -1,0 +1,36 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/tickcast/tickcast/stack"
+)
+
+func newStackUp() *cobra.Command {
+	var path, data, ports string
+	cmd := &cobra.Command{
+		Use: "up", Args: cobra.NoArgs,
+		Short: "Start everything and keep it running until Ctrl-C or `tickcast stack down`",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := stack.Load(path)
+			if err != nil {
+				return err
+			}
+			if data != "" {
+				cfg.DataDir = data
+			}
+			if ports != "" {
+				cfg.Ports = ports
+			}
+			s, err := stack.New(cmd.Context(), cfg, cmd.OutOrStdout())
+			if err != nil {
+				return err
+			}
+			return s.Run(cmd.Context())
+		},
+	}
+	cmd.Flags().StringVarP(&path, "config", "c", "", "configuration file (default: the shipped stack.yaml)")
+	cmd.Flags().StringVar(&data, "data", "", "folder for data, logs and settings (default: as configured)")
+	cmd.Flags().StringVar(&ports, "ports", "", "fixed, or auto: free ones (default: as configured)")
+	return cmd
+}

@@ -1,0 +1,120 @@
+package stack
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// poms say which Maven artifacts each server is made of; the versions are pinned there.
+//
+//go:embed dist
+var poms embed.FS
+
+// dist are the folders with the jars.
+type dist struct {
+	kafka, flink, flinkClient string
+}
+
+// fetchAll sees that all artifacts are in the cache folder.
+func fetchAll(ctx context.Context, cacheDir string, t tools, out io.Writer) (d dist, err error) {
+	if cacheDir == "" {
+		if cacheDir, err = os.UserCacheDir(); err != nil {
+			return d, fmt.Errorf("cache_dir: is missing, and %w", err)
+		}
+		cacheDir = filepath.Join(cacheDir, "tickcast", "stack")
+	}
+	for _, x := range []struct {
+		name string
+		into *string
+	}{{"kafka", &d.kafka}, {"flink", &d.flink}, {"flink-client", &d.flinkClient}} {
+		if *x.into, err = fetch(ctx, cacheDir, x.name, t, out); err != nil {
+			return d, fmt.Errorf("fetch %s: %w", x.name, err)
+		}
+	}
+	return d, nil
+}
+
+// fetch returns the folder with one server's jars. Its name has the hash of the list of artifacts, so that another list is another folder; it gets that name when it is complete.
+func fetch(ctx context.Context, cacheDir, name string, t tools, out io.Writer) (string, error) {
+	pom, err := poms.ReadFile("dist/" + name + "/pom.xml")
+	if err != nil {
+		return "", err
+	}
+	hash := sha256.Sum256(pom)
+	dir := filepath.Join(cacheDir, name+"-"+hex.EncodeToString(hash[:6]))
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
+	if err := os.MkdirAll(cacheDir, 0o755); err != nil {
+		return "", fmt.Errorf("cache_dir: %w", err)
+	}
+	work, err := os.MkdirTemp(cacheDir, "fetch-*")
+	if err != nil {
+		return "", fmt.Errorf("cache_dir: %w", err)
+	}
+	defer os.RemoveAll(work)
+	if err := os.WriteFile(filepath.Join(work, "pom.xml"), pom, 0o644); err != nil {
+		return "", err
+	}
+	jars := filepath.Join(work, "jars")
+	begun := time.Now()
+	if err := runMaven(ctx, exec.CommandContext(ctx, t.mvn, "-B", "-f", filepath.Join(work, "pom.xml"), "package", "-Dout="+jars), func(files int) {
+		line(out, name, "", fmt.Sprintf("fetching: %d files after %.0f s", files, time.Since(begun).Seconds()))
+	}); err != nil {
+		return "", err
+	}
+	if err := os.Chmod(jars, 0o755); err != nil {
+		return "", err
+	}
+	if err := os.Rename(jars, dir); err != nil {
+		if _, e := os.Stat(dir); e != nil { // otherwise another stack was quicker
+			return "", fmt.Errorf("cache_dir: %w", err)
+		}
+	}
+	line(out, name, "", fmt.Sprintf("fetched after %.0f s", time.Since(begun).Seconds()))
+	return dir, nil
+}
+
+// runMaven runs Maven, and each few seconds tells how many files it has downloaded.
+func runMaven(ctx context.Context, cmd *exec.Cmd, progress func(files int)) error {
+	said, w := io.Pipe()
+	cmd.Stdout, cmd.Stderr = w, w
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", cmd.Path, err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait(); w.Close() }()
+	files, told := 0, time.Now()
+	var errors []string
+	for lines := bufio.NewScanner(said); lines.Scan(); {
+		l := lines.Text()
+		switch {
+		case strings.HasPrefix(l, "Downloaded from"):
+			files++
+			if time.Since(told) > 3*time.Second {
+				told = time.Now()
+				progress(files)
+			}
+		case strings.HasPrefix(l, "[ERROR]"):
+			errors = append(errors, l)
+		}
+	}
+	_, _ = io.Copy(io.Discard, said) // a line that is too long ends the scanner, and must not block Maven
+	if err := <-ended; err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return fmt.Errorf("%s: %w\n%s", cmd.Path, err, strings.Join(errors[:min(len(errors), 8)], "\n"))
+	}
+	return nil
+}

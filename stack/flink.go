@@ -1,0 +1,166 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const partJobManager = "jobmanager"
+
+func partTaskManager(n int) string { return fmt.Sprintf("taskmanager-%d", n) }
+
+// maxParallelism is the number of key groups. It is fixed for ever: state of another number cannot be restored.
+const maxParallelism = 128
+
+// flinkConfig is config.yaml of all of Flink's processes; that of jobs is read by the SQL client, which submits them. What departs from a default and why:
+// the buffer timeout (100 ms) and heartbeats (10 s, 50 s) are far too slow for live prices; RocksDB's timers would cost a read each, and there are none; three retained checkpoints outlive a JobManager and a
+// damaged newest one. blob.server.port and the TaskManagers' ports are 0: nobody but they themselves need to know them.
+const flinkConfig = `jobmanager.rpc.address: 127.0.0.1
+jobmanager.rpc.port: %[1]d
+jobmanager.bind-host: 127.0.0.1
+taskmanager.host: 127.0.0.1
+taskmanager.bind-host: 127.0.0.1
+taskmanager.numberOfTaskSlots: %[2]d
+rest.address: 127.0.0.1
+rest.bind-address: 127.0.0.1
+rest.port: %[3]d
+io.tmp.dirs: %[4]s/tmp
+parallelism.default: %[5]d
+pipeline.max-parallelism: %[6]d
+pipeline.object-reuse: true
+execution.buffer-timeout.interval: 1 ms
+table.exec.mini-batch.enabled: false
+state.backend.type: rocksdb
+state.backend.rocksdb.timer-service.factory: HEAP
+state.backend.rocksdb.memory.managed: true
+execution.checkpointing.interval: %[7]d ms
+execution.checkpointing.mode: EXACTLY_ONCE
+execution.checkpointing.incremental: true
+execution.checkpointing.externalized-checkpoint-retention: RETAIN_ON_CANCELLATION
+execution.checkpointing.num-retained: 3
+execution.checkpointing.unaligned.enabled: true
+execution.checkpointing.aligned-checkpoint-timeout: 2 s
+restart-strategy.type: exponential-delay
+restart-strategy.exponential-delay.initial-backoff: 200 ms
+restart-strategy.exponential-delay.max-backoff: 10 s
+heartbeat.interval: 1000
+heartbeat.timeout: 6000
+heartbeat.rpc-failure-threshold: 2
+`
+
+// javaModules opens what Flink reaches into since Java 17. The list is env.java.opts.all of Flink's own config.yaml, which only its shell scripts read.
+func javaModules() []string {
+	args := []string{"--add-exports=java.base/sun.net.util=ALL-UNNAMED", "--add-exports=java.rmi/sun.rmi.registry=ALL-UNNAMED", "--add-exports=java.security.jgss/sun.security.krb5=ALL-UNNAMED"}
+	for _, p := range []string{"api", "file", "parser", "tree", "util"} {
+		args = append(args, "--add-exports=jdk.compiler/com.sun.tools.javac."+p+"=ALL-UNNAMED")
+	}
+	for _, p := range []string{"java.lang", "java.net", "java.io", "java.nio", "sun.nio.ch", "java.lang.reflect", "java.text", "java.time", "java.util", "java.util.concurrent", "java.util.concurrent.atomic", "java.util.concurrent.locks"} {
+		args = append(args, "--add-opens=java.base/"+p+"=ALL-UNNAMED")
+	}
+	return args
+}
+
+func (s *Stack) flinkDir() string { return filepath.Join(s.dataDir, "flink") }
+
+func (s *Stack) writeFlinkConfig() error {
+	f, dir := &s.cfg.Flink, s.flinkDir()
+	for _, d := range []string{"tmp", "plugins"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
+			return err
+		}
+	}
+	return writeFiles(map[string]string{
+		filepath.Join(dir, "conf", "config.yaml"):      fmt.Sprintf(flinkConfig, f.RPCPort, f.Slots, f.RestPort, dir, f.Parallelism, maxParallelism, f.Checkpoint.D().Milliseconds()),
+		filepath.Join(dir, "conf", "log4j.properties"): fmt.Sprintf(log4jConsole, "INFO"),
+	})
+}
+
+// flinkJava is a process of Flink: options of the JVM, class and arguments. On the class path are Flink, our functions and the jars of more.
+func (s *Stack) flinkJava(options, more []string, class string, args ...string) *exec.Cmd {
+	conf := filepath.Join(s.flinkDir(), "conf")
+	jars := []string{filepath.Join(s.dist.flink, "*")}
+	if s.functions != "" {
+		jars = append(jars, s.functions)
+	}
+	all := append(javaModules(), options...)
+	all = append(all, "-Dlog4j.configurationFile=file:"+filepath.Join(conf, "log4j.properties"), "-cp", strings.Join(append(jars, more...), ":"), class)
+	cmd := exec.Command(s.tools.java, append(all, args...)...)
+	cmd.Env = append(os.Environ(), "FLINK_CONF_DIR="+conf, "FLINK_LIB_DIR="+s.dist.flink, "FLINK_OPT_DIR="+s.dist.flinkClient, "FLINK_PLUGINS_DIR="+filepath.Join(s.flinkDir(), "plugins"))
+	return cmd
+}
+
+// shownLog tells Flink which file its page shows as a process's log.
+func (s *Stack) shownLog(part string) string { return "-Dlog.file=" + s.logFile(part) }
+
+func (s *Stack) restAddr() string { return loopback(s.cfg.Flink.RestPort) }
+
+func (s *Stack) jobManager() *part {
+	return s.part(program{name: partJobManager, addr: "http://" + s.restAddr(), stop: syscall.SIGTERM, patience: 15 * time.Second,
+		command: func() (*exec.Cmd, error) {
+			if err := s.writeFlinkConfig(); err != nil {
+				return nil, err
+			}
+			return s.flinkJava([]string{"-Xms400m", "-Xmx400m", "-XX:MaxMetaspaceSize=256m", s.shownLog(partJobManager)}, nil,
+				"org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint", "--configDir", filepath.Join(s.flinkDir(), "conf")), nil
+		},
+		check: func(ctx context.Context) error {
+			_, err := s.taskManagers(ctx)
+			return err
+		},
+	})
+}
+
+// Parts of a TaskManager's memory beside task heap and state. A TaskManager that no shell script starts refuses to run unless each is given (TaskExecutorResourceUtils.CONFIG_OPTIONS), metaspace
+// and overhead too; a minimum and a maximum must be equal.
+const (
+	frameworkHeapMiB    = 128
+	frameworkOffHeapMiB = 128
+	taskOffHeapMiB      = 128 // direct buffers of Kafka's clients
+	networkMiB          = 128
+	metaspaceMiB        = 256
+	overheadMiB         = 192
+)
+
+func (s *Stack) taskManager(n int) *part {
+	name := partTaskManager(n)
+	return s.part(program{name: name, needs: []string{partJobManager}, stop: syscall.SIGTERM, patience: 15 * time.Second,
+		command: func() (*exec.Cmd, error) {
+			if err := s.writeFlinkConfig(); err != nil {
+				return nil, err
+			}
+			heapMiB := int(s.cfg.Flink.Heap >> 20)
+			args := []string{"--configDir", filepath.Join(s.flinkDir(), "conf"), "-D", "taskmanager.resource-id=" + name, "-D", "taskmanager.cpu.cores=1.0"}
+			for _, m := range []struct {
+				key string
+				mib int
+			}{
+				{"framework.heap.size", frameworkHeapMiB}, {"task.heap.size", heapMiB - frameworkHeapMiB}, {"framework.off-heap.size", frameworkOffHeapMiB}, {"task.off-heap.size", taskOffHeapMiB},
+				{"network.min", networkMiB}, {"network.max", networkMiB}, {"managed.size", int(s.cfg.Flink.StateMemory >> 20)}, {"jvm-metaspace.size", metaspaceMiB},
+				{"jvm-overhead.min", overheadMiB}, {"jvm-overhead.max", overheadMiB},
+			} {
+				args = append(args, "-D", fmt.Sprintf("taskmanager.memory.%s=%dm", m.key, m.mib))
+			}
+			options := []string{fmt.Sprintf("-Xms%dm", heapMiB), fmt.Sprintf("-Xmx%dm", heapMiB), fmt.Sprintf("-XX:MaxDirectMemorySize=%dm", frameworkOffHeapMiB+taskOffHeapMiB+networkMiB),
+				fmt.Sprintf("-XX:MaxMetaspaceSize=%dm", metaspaceMiB), "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=10", s.shownLog(name)}
+			return s.flinkJava(options, nil, "org.apache.flink.runtime.taskexecutor.TaskManagerRunner", args...), nil
+		},
+		check: func(ctx context.Context) error {
+			ids, err := s.taskManagers(ctx)
+			if err != nil {
+				return err
+			}
+			for _, id := range ids {
+				if id == name {
+					return nil
+				}
+			}
+			return fmt.Errorf("is not registered at the JobManager %s", s.restAddr())
+		},
+	})
+}

@@ -1,0 +1,260 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	flinksql "github.com/tickcast/tickcast/flink-sql"
+)
+
+func partJob(j flinksql.Job) string { return "job-" + string(j) }
+
+const (
+	watchEach     = time.Second
+	savepointWait = 40 * time.Second // until a job that is stopped has written its savepoint
+)
+
+// job submits one SQL job, from its newest retained state, and watches it: a JobManager that was started again knows nothing of it, so it is submitted again.
+func (s *Stack) job(j flinksql.Job) *part {
+	needs := []string{partTopics, partJobManager}
+	for i := range s.cfg.Flink.TaskManagers {
+		needs = append(needs, partTaskManager(i+1))
+	}
+	return &part{name: partJob(j), addr: j.Name(), needs: needs, run: func(ctx context.Context, up func()) error {
+		id, err := s.submit(ctx, j)
+		if err != nil {
+			return err
+		}
+		ready := false
+		for {
+			state, err := s.jobState(ctx, id)
+			switch {
+			case ctx.Err() != nil:
+				return s.stopJob(j, id)
+			case errors.Is(err, errUnknownJob):
+				return err
+			case err != nil: // the JobManager is being started again
+			case state == "RUNNING" && !ready:
+				ready = true
+				up()
+			case state == "FAILED" || state == "CANCELED" || state == "FINISHED":
+				return fmt.Errorf("is %s: %s", state, s.jobFailure(ctx, id))
+			case state == "RUNNING":
+				if err := s.prune(j, id); err != nil {
+					s.say(partJob(j), "", err.Error())
+				}
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(watchEach):
+			}
+		}
+	}}
+}
+
+var errUnknownJob = errors.New("the JobManager does not know it any more")
+
+func (s *Stack) stateDir(j flinksql.Job, kind string) string {
+	return filepath.Join(s.flinkDir(), "state", string(j), kind)
+}
+
+// submit returns the id of the running job: of one that runs already, or of one that the SQL client makes of the rendered file.
+func (s *Stack) submit(ctx context.Context, j flinksql.Job) (string, error) {
+	id, err := s.findJob(ctx, j.Name())
+	if err != nil || id != "" {
+		return id, err
+	}
+	recover, err := newestState(s.stateDir(j, "checkpoints"), s.stateDir(j, "savepoints"))
+	if err != nil {
+		return "", err
+	}
+	p := flinksql.Params{Brokers: s.kafkaAddr(), Checkpoints: "file://" + s.stateDir(j, "checkpoints"), Savepoints: "file://" + s.stateDir(j, "savepoints"), StartMs: time.Now().UnixMilli()}
+	if recover != "" {
+		p.Recover = "file://" + recover
+		s.say(partJob(j), "", "goes on from "+recover)
+	}
+	sql, err := flinksql.Render(j, s.cat, p)
+	if err != nil {
+		return "", err
+	}
+	out, err := s.sqlClient(ctx, string(j), sql)
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
+	log := s.logFile(partJob(j))
+	if e := os.WriteFile(log, out, 0o644); e != nil {
+		return "", fmt.Errorf("write the SQL client's output: %w", e)
+	}
+	if err != nil {
+		return "", fmt.Errorf("submit SQL: %w; its output is in %s: %s", err, log, sqlError(out))
+	}
+	if id, err = s.findJob(ctx, j.Name()); err == nil && id == "" {
+		err = fmt.Errorf("submit SQL: no job came of it; the client's output is in %s: %s", log, sqlError(out))
+	}
+	return id, err
+}
+
+// sqlClient runs a script in Flink's SQL client, in a JVM of its own, and returns what it prints.
+func (s *Stack) sqlClient(ctx context.Context, name, sql string) ([]byte, error) {
+	file := filepath.Join(s.flinkDir(), "sql", name+".sql")
+	if err := writeFiles(map[string]string{file: sql}); err != nil {
+		return nil, err
+	}
+	java := s.flinkJava([]string{"-Xmx400m", "-XX:TieredStopAtLevel=1"}, []string{filepath.Join(s.dist.flinkClient, "*")}, "org.apache.flink.table.client.SqlClient",
+		"embedded", "-D", "rest.address=127.0.0.1", "-D", fmt.Sprintf("rest.port=%d", s.cfg.Flink.RestPort), "-f", file)
+	return runWith(ctx, java)
+}
+
+// sqlError is the part of the client's output that says what is wrong.
+func sqlError(out []byte) string {
+	lines := strings.Split(string(out), "\n")
+	for i, l := range lines {
+		if strings.Contains(l, "[ERROR]") {
+			return strings.TrimSpace(strings.Join(lines[i:min(len(lines), i+4)], " "))
+		}
+	}
+	return "(no error in it)"
+}
+
+// findJob is the id of the job of that name that has not ended; empty if there is none.
+func (s *Stack) findJob(ctx context.Context, name string) (string, error) {
+	var answer struct {
+		Jobs []struct {
+			ID    string `json:"jid"`
+			Name  string `json:"name"`
+			State string `json:"state"`
+		} `json:"jobs"`
+	}
+	if err := s.rest(ctx, http.MethodGet, "/jobs/overview", nil, &answer); err != nil {
+		return "", err
+	}
+	for _, job := range answer.Jobs {
+		if job.Name == name && job.State != "FAILED" && job.State != "CANCELED" && job.State != "FINISHED" {
+			return job.ID, nil
+		}
+	}
+	return "", nil
+}
+
+func (s *Stack) jobState(ctx context.Context, id string) (string, error) {
+	var answer struct {
+		State string `json:"state"`
+	}
+	err := s.rest(ctx, http.MethodGet, "/jobs/"+id, nil, &answer)
+	var status statusError
+	if errors.As(err, &status) && status.code == http.StatusNotFound {
+		return "", errUnknownJob
+	}
+	return answer.State, err
+}
+
+func (s *Stack) jobFailure(ctx context.Context, id string) string {
+	var answer struct {
+		Root string `json:"root-exception"`
+	}
+	if err := s.rest(ctx, http.MethodGet, "/jobs/"+id+"/exceptions", nil, &answer); err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("%.500s", answer.Root)
+}
+
+// stopJob stops a job with a savepoint, from which the next start goes on; without one that start goes on from the newest checkpoint.
+func (s *Stack) stopJob(j flinksql.Job, id string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), savepointWait)
+	defer cancel()
+	if err := s.savepoint(ctx, j, id); err != nil {
+		s.say(partJob(j), "", fmt.Sprintf("no savepoint: %v", err))
+	}
+	return nil
+}
+
+func (s *Stack) savepoint(ctx context.Context, j flinksql.Job, id string) error {
+	var trigger struct {
+		ID string `json:"request-id"`
+	}
+	if err := s.rest(ctx, http.MethodPost, "/jobs/"+id+"/stop", map[string]any{"targetDirectory": "file://" + s.stateDir(j, "savepoints"), "drain": false}, &trigger); err != nil {
+		return err
+	}
+	for {
+		var answer struct {
+			Status    struct{ ID string }
+			Operation struct {
+				Location string
+				Failure  struct {
+					Class string
+				} `json:"failure-cause"`
+			}
+		}
+		if err := s.rest(ctx, http.MethodGet, "/jobs/"+id+"/savepoints/"+trigger.ID, nil, &answer); err != nil {
+			return err
+		}
+		if answer.Status.ID == "COMPLETED" {
+			if answer.Operation.Location == "" {
+				return fmt.Errorf("%s; the JobManager's log says more", answer.Operation.Failure.Class)
+			}
+			s.say(partJob(j), "", "stopped with "+answer.Operation.Location)
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(checkEach):
+		}
+	}
+}
+
+// newestState is the folder of the newest whole checkpoint or savepoint below the given ones; empty if there is none. A checkpoint is whole when its _metadata is there, which is written last.
+func newestState(dirs ...string) (newest string, err error) {
+	var at time.Time
+	for _, dir := range dirs {
+		err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			if err != nil || e.Name() != "_metadata" {
+				return err
+			}
+			st, err := e.Info()
+			if err == nil && st.ModTime().After(at) {
+				newest, at = filepath.Dir(path), st.ModTime()
+			}
+			return err
+		})
+		if err != nil {
+			return "", fmt.Errorf("look for a job's state: %w", err)
+		}
+	}
+	return newest, nil
+}
+
+// prune removes the states of earlier runs of a job once this run has one of its own: the first checkpoint after a recovery needs no file of the one before
+// (execution.state-recovery.claim-mode, whose default is NO_CLAIM).
+func (s *Stack) prune(j flinksql.Job, id string) error {
+	checkpoints, savepoints := s.stateDir(j, "checkpoints"), s.stateDir(j, "savepoints")
+	own, err := newestState(filepath.Join(checkpoints, id))
+	if err != nil || own == "" {
+		return err
+	}
+	for _, dir := range []string{checkpoints, savepoints} {
+		entries, err := os.ReadDir(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove old states: %w", err)
+		}
+		for _, e := range entries {
+			if e.Name() == id {
+				continue
+			}
+			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+				return fmt.Errorf("remove old states: %w", err)
+			}
+		}
+	}
+	return nil
+}
