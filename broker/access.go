@@ -9,6 +9,7 @@ import (
 
 	"github.com/mochi-mqtt/server/v2/packets"
 
+	"github.com/tickcast/tickcast/broker/sampled"
 	"github.com/tickcast/tickcast/broker/token"
 	"github.com/tickcast/tickcast/broker/wire"
 )
@@ -22,6 +23,7 @@ type access struct {
 	publishers    map[string][sha256.Size]byte
 	tokens        *token.Verifier // nil: none are taken
 	anyUser       bool            // of the general-purpose realm
+	refusals      sampled.Log     // of tokens: they come from whoever can connect
 }
 
 // identity is who a client is, and what it may do. The zero value is nobody.
@@ -116,7 +118,7 @@ func (b *Broker) admit(c *conn, id string, pk packets.Packet) packets.Code {
 	switch {
 	case code != packets.CodeSuccess:
 		if err != nil {
-			b.log.Info("client refused", "client", id, "remote", c.RemoteAddr(), "reason", err)
+			b.access.refusals.Info(b.log, "client refused", "client", id, "remote", c.RemoteAddr(), "reason", err)
 		}
 		return code
 	case b.bans.hit(id, who.user, remoteAddr(c).Addr(), time.Now()):

@@ -20,6 +20,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
+	"github.com/mochi-mqtt/server/v2/packets"
 
 	"github.com/tickcast/tickcast/broker/admin"
 )
@@ -374,6 +375,21 @@ func TestAdminAuditNamesWhoDidWhat(t *testing.T) {
 	}
 	if strings.Contains(string(raw), a.operator) {
 		t.Error("a key is in the audit")
+	}
+}
+
+// "." and ".." are client ids as good as others, but as segments of a path they are folders: escaped they name the client.
+func TestAdminKicksAClientWhoseIDIsDots(t *testing.T) {
+	t.Parallel()
+	b, a := startManaged(t, nil)
+	for _, id := range []string{".", ".."} {
+		c := dial(t, b.Addrs().TCP, dialing{id: id})
+		if got := a.call("DELETE", "/api/v1/clients/"+strings.ReplaceAll(id, ".", "%2E"), a.operator, ""); got.status != http.StatusNoContent {
+			t.Errorf("%q: %d %s", id, got.status, got.body)
+		}
+		if code := c.closed(); code != packets.ErrAdministrativeAction.Code {
+			t.Errorf("%q: DISCONNECT %#x", id, code)
+		}
 	}
 }
 

@@ -47,6 +47,9 @@ func openBans(file string) (*bans, error) {
 		return nil, fmt.Errorf("read bans from %s: %w", file, err)
 	}
 	for _, ban := range list {
+		if who, ok := admin.NormalAddress(ban.Who); ok && ban.As == admin.BanAddress {
+			ban.Who = who
+		}
 		b.set(ban)
 	}
 	return b, nil

@@ -32,6 +32,19 @@ func startGeneral(tb testing.TB, change func(*Config)) *Broker {
 	})
 }
 
+// The default admin port is that of `tickcast up`: the edge for suites must be able to start beside one.
+func TestTheEdgeForSuitesOpensNoAdminPort(t *testing.T) {
+	f := struct {
+		Broker Config `yaml:"broker"`
+	}{DefaultConfig()}
+	if err := configs.Load("conformance.yaml", &f); err != nil {
+		t.Fatal(err)
+	}
+	if f.Broker.Admin.Listen != "" {
+		t.Errorf("it listens on %s", f.Broker.Admin.Listen)
+	}
+}
+
 // say publishes on a topic of the realm and waits until the edge has it.
 func (c *client) say(topic, payload string, qos byte, retain bool) {
 	c.tb.Helper()

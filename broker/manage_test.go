@@ -142,6 +142,35 @@ func TestBansHoldForClientsUsersAndAddressesUntilTheyEnd(t *testing.T) {
 	dial(t, b.Addrs().TCP, dialing{id: "e"})
 }
 
+// As IPv6, IPv4 addresses begin with ::ffff: a ban that is written so must hit those clients, also one that an earlier version has kept so.
+func TestABanOfAnIPv4PrefixWrittenAsIPv6Hits(t *testing.T) {
+	t.Parallel()
+	b, a := startManaged(t, nil)
+	got := a.call("POST", "/api/v1/banned", a.operator, `{"as":"peerhost","who":"::ffff:127.0.0.0/104"}`)
+	if got.status != http.StatusCreated || !strings.Contains(string(got.body), `"who":"127.0.0.0/8"`) {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	if c := dial(t, b.Addrs().TCP, dialing{id: "c", refused: true}); c.ack.ReasonCode != packets.ErrBanned.Code {
+		t.Errorf("CONNACK %#x", c.ack.ReasonCode)
+	}
+	if got := a.call("DELETE", "/api/v1/banned/peerhost/::ffff:127.0.0.0%2F104", a.operator, ""); got.status != http.StatusNoContent {
+		t.Errorf("unban: %d %s", got.status, got.body)
+	}
+	dial(t, b.Addrs().TCP, dialing{id: "c"})
+
+	file := filepath.Join(t.TempDir(), "banned.json")
+	if err := os.WriteFile(file, []byte(`[{"as":"peerhost","who":"::ffff:10.0.0.0/104"},{"as":"peerhost","who":"2001:db8::/32"}]`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	kept, err := openBans(file)
+	if err != nil || !kept.hit("x", "", netip.MustParseAddr("10.1.2.3"), time.Now()) || !kept.hit("x", "", netip.MustParseAddr("2001:db8::1"), time.Now()) {
+		t.Errorf("%v %+v", err, kept.list(time.Now()))
+	}
+	if found, err := kept.lift(admin.BanAddress, "10.0.0.0/8"); !found || err != nil {
+		t.Errorf("lift: %v %v", found, err)
+	}
+}
+
 func TestBansAreBounded(t *testing.T) {
 	t.Parallel()
 	b, err := openBans("")

@@ -1,10 +1,14 @@
 package broker
 
 import (
+	"bytes"
+	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -187,6 +191,45 @@ func TestCovers(t *testing.T) {
 			t.Errorf("%s does not cover %s", yes[0], yes[1])
 		}
 	}
+}
+
+// Whoever can connect can show wrong tokens, as fast as connections are taken: they must not fill the log.
+func TestWrongTokensLeaveOneLineASecondInTheLog(t *testing.T) {
+	t.Parallel()
+	cfg := DefaultConfig()
+	cfg.TCP, cfg.WebSocket, cfg.Admin.Listen, cfg.ConnectsPerAddress = "127.0.0.1:0", "", "", 0
+	withTokens(t)(&cfg)
+	var lines countedLines
+	b, err := newBroker(cfg, testClassOf, slog.New(slog.NewTextHandler(&lines, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- b.Run(ctx) }()
+	began := time.Now()
+	const n = 50
+	for range n {
+		dial(t, b.Addrs().TCP, dialing{id: "alice", user: "jwt", password: "wrong", refused: true}).Close()
+	}
+	allowed := int64(time.Since(began)/time.Second) + 1
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if got := lines.refused.Load(); got < 1 || got > allowed {
+		t.Errorf("%d lines of %d refusals, want 1 to %d", got, n, allowed)
+	}
+}
+
+// countedLines counts the lines that say that a client was refused.
+type countedLines struct{ refused atomic.Int64 }
+
+func (c *countedLines) Write(line []byte) (int, error) {
+	if bytes.Contains(line, []byte(`msg="client refused"`)) {
+		c.refused.Add(1)
+	}
+	return len(line), nil
 }
 
 // The configuration that the documentation shows is one that works.

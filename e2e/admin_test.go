@@ -165,6 +165,10 @@ func TestCtlRefusals(t *testing.T) {
 		args      []string
 	}{
 		{"operator", `not found: there is no client "nobody"`, []string{"kick", "nobody"}},
+		{"operator", `not found: there is no client ".."`, []string{"kick", ".."}},
+		{"operator", `not found: there is no client "."`, []string{"clients", "."}},
+		{"operator", `not found: nothing is retained for ".."`, []string{"retained", ".."}},
+		{"operator", `not found: clientid ".." is not banned`, []string{"unban", "clientid", ".."}},
 		{"viewer", `forbidden: the key "viewer" is a viewer's`, []string{"kick", "nobody"}},
 		{"operator", `bad request: as: "host"`, []string{"ban", "host", "x"}},
 		{"operator", `not found: nothing is retained for "candle/1m/NONE"`, []string{"retained", "candle/1m/NONE"}},

@@ -80,12 +80,24 @@ func normalWho(as, who string) (string, error) {
 	case as != BanAddress:
 		return who, nil
 	}
+	if who, ok := NormalAddress(who); ok {
+		return who, nil
+	}
+	return "", badRequest("who: %q is neither an address nor a prefix such as 10.0.0.0/8", who)
+}
+
+// NormalAddress gives an address or a prefix the one form in which it is compared: clients' IPv4 addresses are never written as IPv6 (::ffff:10.0.0.1).
+func NormalAddress(who string) (string, bool) {
 	if a, err := netip.ParseAddr(who); err == nil && a.Zone() == "" {
-		return a.Unmap().String(), nil
+		return a.Unmap().String(), true
 	}
 	p, err := netip.ParsePrefix(who)
 	if err != nil {
-		return "", badRequest("who: %q is neither an address nor a prefix such as 10.0.0.0/8", who)
+		return "", false
 	}
-	return p.Masked().String(), nil
+	p = p.Masked()
+	if p.Addr().Is4In6() { // masked, so it has 96 bits or more
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
+	return p.String(), true
 }

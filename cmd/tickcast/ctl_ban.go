@@ -53,7 +53,7 @@ func ctlUnban(a *adminCaller) *cobra.Command {
 	return &cobra.Command{
 		Use: "unban KIND WHO", Short: "Take a ban away", Long: "Take a ban away. KIND is " + banKinds + ".", Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			_, err := a.call(cmd.Context(), http.MethodDelete, "/banned/"+url.PathEscape(args[0])+"/"+url.PathEscape(args[1]), nil)
+			_, err := a.call(cmd.Context(), http.MethodDelete, "/banned/"+segment(args[0])+"/"+segment(args[1]), nil)
 			return err
 		},
 	}

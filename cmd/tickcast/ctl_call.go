@@ -64,6 +64,14 @@ func (a *adminCaller) call(ctx context.Context, method, path string, body any) (
 	return nil, fmt.Errorf("%s: %s", strings.ToLower(p.Title), p.Detail)
 }
 
+// segment escapes a name for one segment of a path. Of "." and ".." net/url keeps the dots, and on the way they would be taken for a folder.
+func segment(name string) string {
+	if name == "." || name == ".." {
+		return strings.ReplaceAll(name, ".", "%2E")
+	}
+	return url.PathEscape(name)
+}
+
 // object calls and decodes the answer into v; raw is the answer as it came.
 func (a *adminCaller) object(ctx context.Context, method, path string, body, v any) (raw []byte, err error) {
 	if raw, err = a.call(ctx, method, path, body); err != nil {

@@ -29,7 +29,7 @@ func ctlClients(a *adminCaller) *cobra.Command {
 		Use: "clients [ID]", Short: "The clients, or all about one", Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
-				return a.show(cmd, "/clients/"+url.PathEscape(args[0]))
+				return a.show(cmd, "/clients/"+segment(args[0]))
 			}
 			q := url.Values{}
 			set(q, "like_clientid", like)
@@ -57,7 +57,7 @@ func ctlKick(a *adminCaller) *cobra.Command {
 	return &cobra.Command{
 		Use: "kick ID", Short: "Disconnect a client and end its session; it may come back at once", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			_, err := a.call(cmd.Context(), http.MethodDelete, "/clients/"+url.PathEscape(args[0]), nil)
+			_, err := a.call(cmd.Context(), http.MethodDelete, "/clients/"+segment(args[0]), nil)
 			return err
 		},
 	}

@@ -40,7 +40,7 @@ func ctlRetained(a *adminCaller) *cobra.Command {
 				method = http.MethodDelete
 			}
 			var got struct{ Payload, Meaning string }
-			raw, err := a.object(cmd.Context(), method, "/retained/"+url.PathEscape(args[0]), nil, &got)
+			raw, err := a.object(cmd.Context(), method, "/retained/"+segment(args[0]), nil, &got)
 			if err != nil {
 				return err
 			}
