@@ -163,6 +163,19 @@ func TestPanicEndsItsConnectionOnly(t *testing.T) {
 	dial(t, b.Addrs().TCP, dialing{id: "evil"}).ping()
 }
 
+// The same where the hub takes the message itself, without mochi.
+func TestPanicOnTheFastWayEndsItsConnectionOnly(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, func(c *Config) { c.Publishers = []Publisher{{User: "feed", Password: "feed"}} })
+	evil := dial(t, b.Addrs().TCP, dialing{id: "feed", user: "feed", password: "feed"})
+	evil.publish(panickingTopic, "x", 0)
+	evil.closed()
+	dial(t, b.Addrs().TCP, dialing{id: "feed", user: "feed", password: "feed"}).ping()
+	if n := b.Stats().Panics; n != 1 {
+		t.Errorf("%d panics counted, want 1", n)
+	}
+}
+
 // Not parallel: what mochi allocates before CONNECT shows in the heap of the process only, and this way no other test runs meanwhile.
 func TestConnectionWithoutConnectIsCheap(t *testing.T) {
 	b := startBroker(t, func(c *Config) { c.ConnectTimeout = minute })

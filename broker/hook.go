@@ -12,7 +12,7 @@ import (
 )
 
 // hook is the edge's half of mochi. Except OnClientExpired, every method runs in the goroutine that has the connection's reading side, whose panics are
-// recovered in Broker.mochi.
+// recovered by Broker.contains.
 type hook struct {
 	mqtt.HookBase
 	b *Broker

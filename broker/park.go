@@ -112,7 +112,7 @@ func (c *conn) receive(p []byte) (n int, err error) {
 // inTurn deals with what has arrived. It is called by the intake, which nobody may hold up: mochi's work is done elsewhere.
 func (b *Broker) inTurn(c *conn) {
 	for c.reads < readsPerTurn {
-		err := c.next()
+		err := b.next(c)
 		switch {
 		case err == nil:
 			go b.act(c)
@@ -139,7 +139,7 @@ func (b *Broker) act(c *conn) {
 // outOfTurn deals with what has arrived.
 func (b *Broker) outOfTurn(c *conn) {
 	for {
-		err := c.next()
+		err := b.next(c)
 		switch {
 		case err == nil:
 			if err, over := b.mochi(c); over {

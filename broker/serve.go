@@ -23,7 +23,7 @@ func (b *Broker) serve(socket net.Conn, refuse packets.Code) {
 	}
 	_ = c.setReadDeadline(time.Now().Add(b.cfg.ConnectTimeout.D()))
 	for {
-		err := c.next()
+		err := b.next(c)
 		if err != nil {
 			b.end(c, err)
 			return
@@ -57,14 +57,11 @@ func (b *Broker) aside(c *conn) (err error, over bool) {
 	return err, over
 }
 
-// mochi has the packet in unread answered; over: it was the last. A packet can make mochi panic: that ends the connection, not the process.
+// mochi has the packet in unread answered; over: it was the last.
 func (b *Broker) mochi(c *conn) (err error, over bool) {
 	defer func() {
-		if r := recover(); r != nil {
-			b.stats.panics.Add(1)
-			b.log.Error("connection ended by a panic", "remote", c.RemoteAddr(), "panic", r, "stack", string(debug.Stack()))
-			c.closeFor("panic")
-			c.panicked, over = true, true
+		if b.contains(c, recover()) {
+			over = true
 		}
 	}()
 	if c.client == nil {
@@ -74,6 +71,30 @@ func (b *Broker) mochi(c *conn) (err error, over bool) {
 	}
 	c.heard(time.Now())
 	return err, err != nil || c.client.Closed()
+}
+
+// next waits for the next packet that is mochi's business; what is ours is dealt with.
+func (b *Broker) next(c *conn) (err error) {
+	defer func() {
+		if b.contains(c, recover()) {
+			err = errPanic
+		}
+	}()
+	return c.next()
+}
+
+var errPanic = errors.New("panic")
+
+// contains makes a panic, which a packet can bring about in mochi or in us, the end of its connection, not of the process. r is what was recovered, nil if nothing.
+func (b *Broker) contains(c *conn, r any) bool {
+	if r == nil {
+		return false
+	}
+	b.stats.panics.Add(1)
+	b.log.Error("connection ended by a panic", "remote", c.RemoteAddr(), "panic", r, "stack", string(debug.Stack()))
+	c.closeFor("panic")
+	c.panicked = true
+	return true
 }
 
 // end is the end of a connection. The caller has the reading side and keeps it.
@@ -168,6 +189,7 @@ func (b *Broker) claim(c *conn) (present bool) {
 
 // release takes the connection out of its session, and ends that if nothing keeps it.
 func (b *Broker) release(c *conn, err error) {
+	defer func() { b.contains(c, recover()) }()
 	if c.client != nil {
 		c.client.Stop(err)
 		if c.panicked || c.listed && expires(c.client) {
