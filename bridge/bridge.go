@@ -11,6 +11,7 @@ import (
 
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/kafka"
+	"github.com/tickcast/tickcast/market"
 )
 
 // Edge takes messages for clients. Publish returns at once; false means that the edge has a newer version already. It is called by one goroutine.
@@ -162,7 +163,7 @@ func (f *forwarder) forward(rec *kafka.Record, now time.Time) {
 		f.clocks.feed(rec.Key, rec.Value)
 		return
 	}
-	fresh := now.UnixMilli()-rec.TimestampMs <= clockLimit.Milliseconds()
+	fresh := now.UnixMilli()-rec.TimestampMs <= market.ClockLimit.Milliseconds()
 	if s, news := f.clocks.beat(rec.Topic, rec.Key, rec.Value, fresh, now); news {
 		f.publish(s)
 	}

@@ -8,10 +8,6 @@ import (
 	"github.com/tickcast/tickcast/market"
 )
 
-// clockLimit is how long a contract's beat may stay away: its 1s candle, or, where 1s is not served, its ticker. It comes each second, trades or not, so that
-// its absence means that nothing newer is known.
-const clockLimit = 3 * time.Second
-
 // clockWatch knows of each contract when its clock last moved, and makes `status/{contract}/clock`, which is the bridge's own. It has no clock of its own.
 type clockWatch struct {
 	cat     *catalog.Catalog
@@ -106,7 +102,7 @@ func (w *clockWatch) beat(topic string, key, payload []byte, fresh bool, now tim
 func (w *clockWatch) silent(now time.Time) []catalog.Message {
 	var ms []catalog.Message
 	for _, one := range w.order {
-		if now.Sub(one.seen) < clockLimit || one.told && !one.live {
+		if now.Sub(one.seen) < market.ClockLimit || one.told && !one.live {
 			continue
 		}
 		one.live, one.told, one.since = false, true, one.seen

@@ -63,7 +63,7 @@ type Addrs struct{ TCP, WebSocket, TLS, SecureWebSocket, Admin string }
 func New(cfg Config, cat *catalog.Catalog, log *slog.Logger) (*Broker, error) {
 	b, err := newBroker(cfg, cat.ClassOf, log)
 	if err == nil {
-		b.life = newLife(b.hub, cat.ContractOf)
+		b.life = newLife(b.hub, cat.ContractOf, b.fed)
 	}
 	return b, err
 }
@@ -235,6 +235,9 @@ func (b *Broker) Run(ctx context.Context) error {
 	}
 	return nil
 }
+
+// fed says whether whoever feeds the edge is there, as far as that is to be known: a bridge in the same process says nothing about itself.
+func (b *Broker) fed() bool { return !b.cfg.AwaitPublisher || b.ready.present() }
 
 // Ready says whether ordinary clients are accepted: until a drain begins always, or with AwaitPublisher while a publisher is connected that has said that its
 // state is complete.

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tickcast/tickcast/catalog"
+	"github.com/tickcast/tickcast/market"
 )
 
 // topic is one MQTT topic's slot.
@@ -23,6 +24,13 @@ type topic struct {
 	// before they mark anyone, so that whoever is marked finds it or a newer one.
 	current atomic.Pointer[frame]
 	settled atomic.Pointer[frame] // of a state topic: the frame that every session has been told of. Another one in current is still on its way round.
+}
+
+// holds returns the topic's retained value and the version that a newer one must exceed; nil: there is none.
+func (t *topic) holds() (*frame, market.Version) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.current.Load(), t.rule.held
 }
 
 // filterNode is one distinct filter and who subscribed to it.

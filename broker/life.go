@@ -2,11 +2,9 @@ package broker
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/tickcast/tickcast/catalog"
-	"github.com/tickcast/tickcast/market"
 )
 
 const (
@@ -17,11 +15,12 @@ const (
 	justHeard  = signOfLife / 2         // whoever subscribed so lately has the value already
 )
 
-// life sends unchanged values again. It belongs to one goroutine.
+// life sends unchanged values again, and says when a contract's clock has stopped. It belongs to one goroutine.
 type life struct {
 	hub        *hub
-	contractOf func(topic string) (contract string, clock bool)
-	known      int // of the index's topics
+	contractOf func(topic string) (contract string, role catalog.ClockRole)
+	fed        func() bool // by the bridge; unless it has stopped without a word
+	known      int         // of the index's topics
 	states     []stateTopic
 	clocks     map[string]*contractClock
 }
@@ -34,15 +33,8 @@ type stateTopic struct {
 	ever     bool   // repeated means something
 }
 
-// contractClock says whether a contract's clock moves, as the bridge reports it on a topic of its own.
-type contractClock struct {
-	report *topic // nil: there was none yet
-	seen   *frame
-	live   bool
-}
-
-func newLife(h *hub, contractOf func(string) (string, bool)) *life {
-	return &life{hub: h, contractOf: contractOf, clocks: map[string]*contractClock{}}
+func newLife(h *hub, contractOf func(string) (string, catalog.ClockRole), fed func() bool) *life {
+	return &life{hub: h, contractOf: contractOf, fed: fed, clocks: map[string]*contractClock{}}
 }
 
 func (l *life) run(ctx context.Context) {
@@ -58,18 +50,24 @@ func (l *life) run(ctx context.Context) {
 	}
 }
 
-// sweep sends again what has not changed for signOfLife.
+// sweep sends again what has not changed for signOfLife, where the contract's clock moves.
 func (l *life) sweep(now time.Time) {
 	l.learn()
-	for _, c := range l.clocks {
-		c.look()
+	fed := l.fed()
+	for contract, c := range l.clocks {
+		c.look(now)
+		if m, news := c.judge(contract, now, fed); news && l.hub.publish(&m) {
+			c.own = m.Payload
+			l.hub.start()
+			c.look(now)
+		}
 	}
 	at := coarseMS(now)
 	long := func(since uint32) bool { return int32(at-since) >= int32(signOfLife.Milliseconds()) }
 	for i := range l.states {
 		s := &l.states[i]
 		f := s.current.Load()
-		if !s.clock.live || f == nil || f.clear || !long(f.at) || s.ever && !long(s.repeated) {
+		if f == nil || f.clear || !long(f.at) || s.ever && !long(s.repeated) || !fed || !s.clock.moves(now) || s.clock.beat() == s.topic {
 			continue
 		}
 		s.repeated, s.ever = at, true
@@ -81,7 +79,7 @@ func (l *life) sweep(now time.Time) {
 func (l *life) learn() {
 	for _, t := range l.hub.index.after(l.known) {
 		l.known++
-		contract, clock := l.contractOf(t.name)
+		contract, role := l.contractOf(t.name)
 		if contract == "" {
 			continue
 		}
@@ -90,29 +88,17 @@ func (l *life) learn() {
 			c = &contractClock{}
 			l.clocks[contract] = c
 		}
-		switch {
-		case clock:
+		switch role {
+		case catalog.ClockReport:
 			c.report = t
-		case t.class == catalog.State:
+		case catalog.CandleBeat:
+			c.candle = t
+		case catalog.TickerBeat:
+			c.ticker = t
+		}
+		if t.class == catalog.State {
 			l.states = append(l.states, stateTopic{topic: t, clock: c})
 		}
-	}
-}
-
-func (c *contractClock) look() {
-	if c.report == nil {
-		return
-	}
-	f := c.report.current.Load()
-	if f == c.seen {
-		return
-	}
-	c.seen, c.live = f, false
-	var report struct {
-		State string `json:"state"`
-	}
-	if f != nil && json.Unmarshal(f.payload(), &report) == nil {
-		c.live = report.State == market.ClockLive
 	}
 }
 

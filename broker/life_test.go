@@ -9,21 +9,27 @@ import (
 )
 
 // testContractOf goes with testClassOf: the contract is the level before `closed`, or the last.
-func testContractOf(topic string) (contract string, clock bool) {
+func testContractOf(topic string) (contract string, role catalog.ClockRole) {
 	parts := strings.Split(topic, "/")
 	switch {
-	case parts[0] == "status":
-		return parts[1], parts[2] == "clock"
+	case parts[0] == "status" && parts[2] == "clock":
+		return parts[1], catalog.ClockReport
+	case parts[0] == "candle" && parts[1] == "1s" && len(parts) == 3:
+		return parts[2], catalog.CandleBeat
+	case parts[0] == "candle" && parts[1] == "ticker": // there are no tickers there
+		return parts[2], catalog.TickerBeat
 	case parts[0] == "candle":
-		return parts[2], false
+		return parts[2], catalog.NoClock
 	}
-	return "", false
+	return "", catalog.NoClock
 }
+
+func always() bool { return true }
 
 func TestUnchangedStateIsSentAgainWhileTheClockMoves(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, nil)
-	l := newLife(b.hub, testContractOf)
+	l := newLife(b.hub, testContractOf, always)
 	c := dial(t, b.Addrs().TCP, dialing{id: "c"})
 	c.subscribe(filter("candle/#", 1), filter("candle/1m/+", 0), filter("status/#", 1))
 	other := dial(t, b.Addrs().TCP, dialing{id: "other", v: 4})
@@ -38,8 +44,12 @@ func TestUnchangedStateIsSentAgainWhileTheClockMoves(t *testing.T) {
 		c.message()
 	}
 	other.message()
+	beat := int64(0)
 	after := func(d time.Duration, want ...string) {
 		t.Helper()
+		beat++
+		put(t, b, "candle/1s/A", ver(1, 0, beat), "beat")
+		c.message()
 		l.sweep(time.Now().Add(d))
 		for _, payload := range want {
 			if m := c.message(); string(m.Payload) != payload || m.FixedHeader.Retain || m.FixedHeader.Qos != 0 {
@@ -77,17 +87,19 @@ func TestUnchangedStateIsSentAgainWhileTheClockMoves(t *testing.T) {
 func TestWhoHasJustSubscribedGetsNoRepetition(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, nil)
-	l := newLife(b.hub, testContractOf)
+	l := newLife(b.hub, testContractOf, always)
 	put(t, b, "status/A/clock", ver(1, 0, 1), `{"state":"live"}`)
 	put(t, b, "candle/1m/A", ver(1, 0, 1), "a")
+	put(t, b, "candle/1s/A", ver(1, 0, 1), "beat")
 	b.hub.index.find("candle/1m/A").current.Load().at -= uint32(signOfLife.Milliseconds())
 	c := dial(t, b.Addrs().TCP, dialing{id: "c"})
-	c.subscribe(filter("candle/#", 0))
+	c.subscribe(filter("candle/1m/+", 0))
 	if m := c.message(); !m.FixedHeader.Retain {
 		t.Error("no snapshot")
 	}
 	l.sweep(time.Now())
 	c.silent()
+	put(t, b, "candle/1s/A", ver(1, 0, 2), "beat")
 	l.sweep(time.Now().Add(signOfLife))
 	if m := c.message(); m.FixedHeader.Retain || string(m.Payload) != "a" {
 		t.Errorf("%s, RETAIN %v", m.Payload, m.FixedHeader.Retain)

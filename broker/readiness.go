@@ -30,6 +30,12 @@ func (r *readiness) lose(now time.Time) {
 	r.lostAt = now
 }
 
+func (r *readiness) present() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.count > 0
+}
+
 func (r *readiness) at(now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -179,26 +179,42 @@ func (c *Catalog) ClassOf(mqttTopic string) (Class, bool) {
 	return 0, false
 }
 
-// ContractOf returns the contract that an MQTT topic of a product is about, and for `status/{contract}/clock` the contract and true. Empty for anything else.
-func (c *Catalog) ContractOf(mqttTopic string) (contract string, clock bool) {
+// ClockRole is what a topic has to do with its contract's clock.
+type ClockRole uint8
+
+// The roles. A contract's beat is what comes each second: its 1s candle, or its ticker if it has no 1s candles.
+const (
+	NoClock     ClockRole = iota
+	ClockReport           // status/{contract}/clock
+	CandleBeat
+	TickerBeat
+)
+
+// ContractOf returns the contract that an MQTT topic of a product, or status/{contract}/clock, is about; empty for anything else.
+func (c *Catalog) ContractOf(mqttTopic string) (contract string, role ClockRole) {
 	t := c.Lookup(mqttTopic)
 	if t == nil {
-		return "", false
+		return "", NoClock
 	}
 	values, _ := t.MQTT.topic.parse(mqttTopic)
 	status := t.Name == PushStatus
+	if t.Name == PushTickers {
+		role = TickerBeat
+	}
 	for i, name := range t.MQTT.topic.names() {
 		switch {
 		case name == "contract", status && name == "scope":
 			contract = values[i]
-		case status && name == "kind":
-			clock = values[i] == "clock"
+		case status && name == "kind" && values[i] == "clock":
+			role = ClockReport
+		case t.Name == PushCandles && name == "period" && values[i] == market.Period1s.String():
+			role = CandleBeat
 		}
 	}
-	if status && !clock {
-		return "", false
+	if status && role != ClockReport {
+		return "", NoClock
 	}
-	return contract, clock
+	return contract, role
 }
 
 // StatusTopic returns the MQTT topic of a status: scope is a contract or a source.

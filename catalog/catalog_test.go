@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/tickcast/tickcast/configs/configtest"
@@ -56,10 +55,15 @@ func TestShippedCatalogueMapsKeysToTopics(t *testing.T) {
 		if got := c.StatusTopic("BTCUSDT", "clock"); got != "status/BTCUSDT/clock" {
 			t.Errorf("status topic %q", got)
 		}
-		for topic, want := range map[string]string{"candle/1m/X": "X false", "candle/1m/X/closed": "X false", "orderbook/0.1/X": "X false", "bbo/X": "X false",
-			"status/X/clock": "X true", "status/X/feed": " false", "candle/1m": " false", "other/X": " false"} {
-			if contract, clock := c.ContractOf(topic); fmt.Sprint(contract, " ", clock) != want {
-				t.Errorf("%s is about %s %v, want %s", topic, contract, clock, want)
+		for _, tc := range []struct {
+			topic, contract string
+			role            ClockRole
+		}{
+			{"candle/1m/X", "X", NoClock}, {"candle/1s/X", "X", CandleBeat}, {"candle/1s/X/closed", "X", NoClock}, {"ticker/X", "X", TickerBeat}, {"bbo/X", "X", NoClock},
+			{"orderbook/0.1/X", "X", NoClock}, {"status/X/clock", "X", ClockReport}, {"status/X/feed", "", NoClock}, {"candle/1m", "", NoClock}, {"other/X", "", NoClock},
+		} {
+			if contract, role := c.ContractOf(tc.topic); contract != tc.contract || role != tc.role {
+				t.Errorf("%s is about %s, role %d; want %s, %d", tc.topic, contract, role, tc.contract, tc.role)
 			}
 		}
 		for topic, want := range map[string]bool{"candle/1m/X": true, "candle/1m/X/closed": true, "candle/1m": false, "trade/X": true, "trade/X/Y": false, "$SYS/x/y": false, "candle/+/X": false} {

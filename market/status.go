@@ -1,6 +1,10 @@
 package market
 
-import "strconv"
+import (
+	"cmp"
+	"strconv"
+	"time"
+)
 
 // FeedState is where a feed stands between its source and the log.
 type FeedState uint8
@@ -25,13 +29,18 @@ const (
 	ClockStale = "stale"
 )
 
-// Status is a message on `status/{scope}/{kind}`. It has one writer per scope and kind.
+// ClockLimit is how long a contract's beat may stay away: its 1s candle, or, where 1s is not served, its ticker. It comes each second, trades or not, so that
+// its absence means that nothing newer is known.
+const ClockLimit = 3 * time.Second
+
+// Status is a message on `status/{scope}/{kind}`. It has one writer per scope and kind; an edge speaks on the clock's where the bridge does not.
 type Status struct {
 	Scope     string // a contract, or a source
 	Kind      string // feed, source (by ingest), clock (by the bridge)
 	Source    string
 	Simulated bool
 	AtMs      int64 // time of the report; with Counter its version
+	Epoch     int64 // of the version where it is not AtMs: an edge's word, that comes before whatever the writer says next; 0: it is AtMs
 	Counter   int64 // the writer's count of reports
 	Quality   Quality
 	State     string
@@ -42,11 +51,11 @@ type Status struct {
 }
 
 // Version orders the reports of one scope and kind.
-func (s *Status) Version() Version { return Version{Epoch: s.AtMs, Seq: s.Counter} }
+func (s *Status) Version() Version { return Version{Epoch: cmp.Or(s.Epoch, s.AtMs), Seq: s.Counter} }
 
 // AppendJSON appends the message.
 func (s *Status) AppendJSON(dst []byte) []byte {
-	h := Header{Contract: s.Scope, Source: s.Source, Simulated: s.Simulated, Epoch: s.AtMs, Seq: s.Counter, EventMs: s.AtMs, Quality: s.Quality}
+	h := Header{Contract: s.Scope, Source: s.Source, Simulated: s.Simulated, Epoch: s.Version().Epoch, Seq: s.Counter, EventMs: s.AtMs, Quality: s.Quality}
 	dst = h.AppendJSON(dst)
 	dst = append(dst, `,"kind":"`...)
 	dst = append(dst, s.Kind...)
