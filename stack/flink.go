@@ -89,7 +89,7 @@ func (s *Stack) flinkJava(options, more []string, class string, args ...string) 
 		jars = append(jars, s.functions)
 	}
 	all := append(javaModules(), options...)
-	all = append(all, "-Dlog4j.configurationFile=file:"+filepath.Join(conf, "log4j.properties"), "-cp", strings.Join(append(jars, more...), ":"), class)
+	all = append(all, "-Djava.io.tmpdir="+filepath.Join(s.flinkDir(), "tmp"), "-Dlog4j.configurationFile=file:"+filepath.Join(conf, "log4j.properties"), "-cp", strings.Join(append(jars, more...), ":"), class)
 	cmd := exec.Command(s.tools.java, append(all, args...)...)
 	cmd.Env = append(os.Environ(), "FLINK_CONF_DIR="+conf, "FLINK_LIB_DIR="+s.dist.flink, "FLINK_OPT_DIR="+s.dist.flinkClient, "FLINK_PLUGINS_DIR="+filepath.Join(s.flinkDir(), "plugins"))
 	return cmd
