@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -124,89 +123,14 @@ func TestFirstKeyIsMadeOnce(t *testing.T) {
 	}
 }
 
-func TestAuditKeepsItsBoundAndSurvivesACrash(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "audit.jsonl")
-	const bound = 4 << 10
-	a, err := openAudit(path, bound)
-	if err != nil {
-		t.Fatal(err)
-	}
-	entry := func(i int) Entry {
-		return Entry{Who: fmt.Sprint("w", i), Method: "DELETE", Path: "/x", Status: 204, Result: "done"}
-	}
-	const n = 200
-	for i := range n {
-		if err := a.add(entry(i)); err != nil {
-			t.Fatal(err)
+func TestAddressesOfBansHaveOneForm(t *testing.T) {
+	for who, want := range map[string]string{
+		"10.1.2.3": "10.1.2.3", "::ffff:10.1.2.3": "10.1.2.3", "10.1.2.3/8": "10.0.0.0/8", "::ffff:10.0.0.0/104": "10.0.0.0/8", "::ffff:0.0.0.0/96": "0.0.0.0/0", "::ffff:10.1.2.3/128": "10.1.2.3/32",
+		"::ffff:10.0.0.0/90": "::ffc0:0:0/90", "2001:DB8::1/32": "2001:db8::/32", "::/0": "::/0", "10.0.0.0/33": "", "fe80::1%eth0": "", "host": "",
+	} {
+		if got, ok := NormalAddress(who); got != want || ok != (want != "") {
+			t.Errorf("%s: %q %v, want %q", who, got, ok, want)
 		}
-	}
-	for _, f := range []string{path, path + ".1"} {
-		if info, err := os.Stat(f); err != nil || info.Size() > bound || info.Mode().Perm() != 0o600 {
-			t.Errorf("%s: %v %+v", f, err, info)
-		}
-	}
-	if err := os.Rename(path, path+".away"); err != nil { // as logrotate does
-		t.Fatal(err)
-	}
-	if err := a.add(entry(n)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(path); err != nil {
-		t.Errorf("after the file was moved away: %v", err)
-	}
-	a.close()
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.WriteString(`{"who":"cut o`); err != nil {
-		t.Fatal(err)
-	}
-	f.Close()
-	if a, err = openAudit(path, bound); err != nil {
-		t.Fatal(err)
-	}
-	defer a.close()
-	if err := a.add(entry(n + 1)); err != nil {
-		t.Fatal(err)
-	}
-	got, total := a.page(Page{Number: 1, Limit: 2})
-	if total < 3 || got[0].Who != fmt.Sprint("w", n+1) || got[1].Who != fmt.Sprint("w", n) {
-		t.Errorf("%d: %+v", total, got)
-	}
-	b, err := os.ReadFile(path)
-	if err != nil || !strings.HasSuffix(string(b), "}\n") || strings.Contains(string(b), `cut o{`) {
-		t.Errorf("%v\n%s", err, b)
-	}
-}
-
-func TestAuditThatCannotBeWrittenIsOwedAndSaidSo(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "d")
-	path := filepath.Join(dir, "audit.jsonl")
-	a, err := openAudit(path, 1<<20)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.close()
-	if err := os.RemoveAll(dir); err != nil {
-		t.Fatal(err)
-	}
-	if err := a.add(Entry{Who: "first"}); err == nil {
-		t.Fatal("there is no folder, but no error")
-	}
-	if a.ready() == nil {
-		t.Error("ready, with an entry owed")
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := a.ready(); err != nil {
-		t.Errorf("not ready again: %v", err)
-	}
-	if b, err := os.ReadFile(path); err != nil || !strings.Contains(string(b), `"who":"first"`) {
-		t.Errorf("%v %s", err, b)
 	}
 }
 

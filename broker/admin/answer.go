@@ -32,11 +32,11 @@ func badRequest(format string, args ...any) *problem {
 }
 
 func unauthorized(detail string) *problem {
-	return newProblem(http.StatusUnauthorized, "BAD_API_KEY", "%s", detail)
+	return newProblem(http.StatusUnauthorized, codeBadKey, "%s", detail)
 }
 
 func tooManyFailures(wait time.Duration) *problem {
-	p := newProblem(http.StatusTooManyRequests, "TOO_MANY_FAILURES", "too many wrong API keys came from this address")
+	p := newProblem(http.StatusTooManyRequests, codeTooMany, "too many calls without a right API key came from this address")
 	p.retryAfter = wait
 	return p
 }

@@ -9,36 +9,44 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
+	"syscall"
 	"time"
 )
 
 // auditKept is how many entries the API shows; the file has more.
 const auditKept = 5000
 
-// Entry is one change, asked for or made.
+// Entry is one change. It has two lines in the file, of which the first is on disk before anything is changed: as it was asked for, and what came of it.
 type Entry struct {
+	Change int64     `json:"change,omitempty"` // its number, the same in both lines
 	At     time.Time `json:"at"`
-	Who    string    `json:"who"`            // name of the key; empty: none that is known
-	Role   Role      `json:"role,omitempty"` // of the key
-	From   string    `json:"from"`           // address of the caller
+	Who    string    `json:"who"` // name of the key
+	Role   Role      `json:"role,omitempty"`
+	From   string    `json:"from"` // address of the caller
 	Method string    `json:"method"`
 	Path   string    `json:"path"`
-	Asked  string    `json:"asked,omitempty"` // the request's body
-	Status int       `json:"status"`          // of the answer
-	Result string    `json:"result"`          // "done", or the problem's code
+	Asked  string    `json:"asked,omitempty"`  // the request's body
+	Status int       `json:"status,omitempty"` // of the answer; 0: not known yet, or the process ended before it was
+	Result string    `json:"result"`           // resultAsked, "done", or the problem's code
 }
+
+const resultAsked = "asked" // of the first line
 
 // auditLog is the append-only record of changes: a file with a bound, and the newest entries in memory.
 type auditLog struct {
 	path  string // empty: in memory only
 	bound int64
 
+	writing sync.Mutex // held while the disk works: by changes alone
+	file    *os.File   // nil: to be opened again
+	size    int64
+	owed    []byte // second lines that are not in the file yet. While there are any no change is made, so they are as many as were under way
+
 	mu     sync.Mutex
-	file   *os.File
-	size   int64
-	owed   []byte  // lines that are not in the file yet
 	newest []Entry // oldest first
+	number int64   // of the last change
 }
 
 func openAudit(path string, bound int64) (*auditLog, error) {
@@ -74,7 +82,10 @@ func (a *auditLog) load(path string) error {
 		line, err := r.ReadBytes('\n')
 		var e Entry
 		if json.Unmarshal(line, &e) == nil {
-			a.remember(e)
+			a.number = max(a.number, e.Change)
+			if e.Status == 0 || !a.settle(e) {
+				a.remember(e)
+			}
 		}
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -102,10 +113,30 @@ func (a *auditLog) open() error {
 			return err
 		}
 	}
+	if last[0] != '\n' { // a line that was cut off must not swallow the next
+		if _, err := f.Write([]byte{'\n'}); err != nil {
+			f.Close()
+			return err
+		}
+	}
+	if err := syncFolder(filepath.Dir(a.path)); err != nil { // or a crash takes the file's name with all that is in it
+		f.Close()
+		return err
+	}
 	a.file, a.size = f, info.Size()
-	if last[0] != '\n' { // a line that a crash cut off must not swallow the next
-		n, err := f.Write([]byte{'\n'})
-		a.size += int64(n)
+	if last[0] != '\n' {
+		a.size++
+	}
+	return nil
+}
+
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) { // some file systems have no such thing
 		return err
 	}
 	return nil
@@ -118,63 +149,111 @@ func (a *auditLog) remember(e Entry) {
 	a.newest = append(a.newest, e)
 }
 
-// add appends an entry; when it returns nil the entry is on disk. What could not be written is kept, and goes first the next time.
-func (a *auditLog) add(e Entry) error {
+// settle puts what came of a change into its entry; false: there is none that waits for it.
+func (a *auditLog) settle(e Entry) bool {
+	for i := len(a.newest) - 1; i >= 0; i-- {
+		if o := &a.newest[i]; o.Change == e.Change && o.Status == 0 {
+			*o = e
+			return true
+		}
+	}
+	return false
+}
+
+// begin numbers a change and records that it is asked for. Unless it returns nil, with the entry on disk, the change must not be made.
+func (a *auditLog) begin(e *Entry) error {
+	a.mu.Lock()
+	a.number++
+	e.Change, e.Result = a.number, resultAsked
+	a.mu.Unlock()
 	line, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("write audit: %w", err)
 	}
+	a.writing.Lock()
+	defer a.writing.Unlock()
+	if err := a.flush(append(line, '\n')); err != nil {
+		return err
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.remember(e)
+	a.remember(*e)
+	return nil
+}
+
+// end records what came of a change. What cannot be written is kept, and goes before the next change.
+func (a *auditLog) end(e Entry) error {
+	a.mu.Lock()
+	a.settle(e)
+	a.mu.Unlock()
+	line, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("write audit: %w", err)
+	}
+	a.writing.Lock()
+	defer a.writing.Unlock()
 	a.owed = append(append(a.owed, line...), '\n')
-	return a.flush()
+	return a.flush(nil)
 }
 
-// ready says whether changes can be recorded: one that cannot must not be made.
-func (a *auditLog) ready() error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.flush()
-}
-
-func (a *auditLog) flush() error {
+// flush writes what is owed, and then a line. On an error the line is not in the file, unless that cannot even be cut off again.
+func (a *auditLog) flush(line []byte) error {
 	if a.path == "" {
 		a.owed = nil
 	}
-	if len(a.owed) == 0 {
+	lines := slices.Concat(a.owed, line)
+	if a.path == "" || len(lines) == 0 {
 		return nil
 	}
-	if err := a.place(); err != nil {
+	if err := a.place(int64(len(lines))); err != nil {
 		return fmt.Errorf("write audit: %w", err)
 	}
-	n, err := a.file.Write(a.owed)
-	a.size, a.owed = a.size+int64(n), a.owed[n:]
+	_, err := a.file.Write(lines)
 	if err == nil {
 		err = a.file.Sync()
 	}
 	if err != nil {
+		// After a sync that failed the next one may succeed without these pages: the lines are written anew then.
+		_ = a.file.Truncate(a.size)
+		a.shut()
 		return fmt.Errorf("write audit: %w", err)
 	}
-	a.owed = nil
+	a.size, a.owed = a.size+int64(len(lines)), nil
 	return nil
 }
 
-// place sees to it that the file is where it belongs, and has room.
-func (a *auditLog) place() error {
-	switch _, err := os.Stat(a.path); {
-	case errors.Is(err, os.ErrNotExist): // moved away, by logrotate or by hand
-	case err != nil:
-		return err
-	case a.size > 0 && a.size+int64(len(a.owed)) > a.bound:
-		if err := os.Rename(a.path, a.path+".1"); err != nil {
+// place sees to it that the file is the one with that name, and has room for n bytes.
+func (a *auditLog) place(n int64) error {
+	if a.file != nil && !a.named() { // moved away, by logrotate or by hand
+		a.shut()
+	}
+	if a.file == nil {
+		if err := a.open(); err != nil {
 			return err
 		}
-	default:
+	}
+	if a.size == 0 || a.size+n <= a.bound {
 		return nil
 	}
-	_ = a.file.Close() // synced with each entry
+	if err := os.Rename(a.path, a.path+".1"); err != nil {
+		return err
+	}
+	a.shut()
 	return a.open()
+}
+
+func (a *auditLog) named() bool {
+	there, err := os.Stat(a.path)
+	if err != nil {
+		return false
+	}
+	ours, err := a.file.Stat()
+	return err == nil && os.SameFile(there, ours)
+}
+
+func (a *auditLog) shut() {
+	_ = a.file.Close() // what is in it was synced
+	a.file = nil
 }
 
 // page returns entries, the newest first.
@@ -189,12 +268,15 @@ func (a *auditLog) page(p Page) (entries []Entry, total int) {
 	return entries, total
 }
 
-func (a *auditLog) close() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+// close writes what is owed, and closes the file.
+func (a *auditLog) close() error {
+	a.writing.Lock()
+	defer a.writing.Unlock()
+	err := a.flush(nil)
 	if a.file != nil {
-		_ = a.file.Close() // synced with each entry
+		a.shut()
 	}
+	return err
 }
 
 // asked cuts a request's body to what an entry holds.

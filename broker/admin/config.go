@@ -13,7 +13,7 @@ import (
 type Config struct {
 	Listen          string        `yaml:"listen"`           // host:port; empty: no admin port
 	KeysFile        string        `yaml:"keys_file"`        // names, roles and digests of the API keys; empty: every call under /api/v1 is refused
-	AuditFile       string        `yaml:"audit_file"`       // each change, one JSON object a line; empty: in memory only
+	AuditFile       string        `yaml:"audit_file"`       // each change, two JSON objects on a line each; empty: in memory only
 	AuditBytes      configs.Bytes `yaml:"audit_bytes"`      // a larger audit file is renamed to ….1, and the one before that is gone
 	BannedFile      string        `yaml:"banned_file"`      // who is banned; empty: bans end with the process
 	ServerReference string        `yaml:"server_reference"` // where a drain sends MQTT 5 clients, host:port (several: with spaces between); empty: they are told that this edge stops

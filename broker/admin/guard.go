@@ -11,7 +11,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// What wrong keys may be tried from one address before calls from there are refused unread.
+// How many calls of one address without a right key are answered as such, before they are told to wait.
 const (
 	failBurst = 20
 	failEvery = 3 * time.Second // one more after so long
@@ -30,22 +30,23 @@ func newGuard(keys *keyring) *guard {
 	return &guard{keys: keys, failed: map[netip.Addr]*rate.Limiter{}}
 }
 
-// who returns the caller's key. Calls from an address with too many wrong keys are refused without a look at theirs, or guessing would only be counted.
+// who returns the caller's key. A right one is taken whatever its address did before: behind a proxy all callers have one address, and whoever fails there must
+// not shut out the others. So a call without one costs a hash of its header (httpport bounds that) and an entry of the table, nothing else; what bounds guessing
+// is the length of the keys, see key.
 func (g *guard) who(r *http.Request) (key, *problem) {
-	from := callerOf(r)
-	if wait := g.blocked(from); wait > 0 {
-		return key{}, tooManyFailures(wait)
-	}
 	name, presented, given := credentials(r)
-	if !given {
+	if given {
+		if k, ok := g.keys.find(name, presented); ok {
+			return k, nil
+		}
+	}
+	switch wait := g.fail(callerOf(r)); {
+	case wait > 0:
+		return key{}, tooManyFailures(wait)
+	case !given:
 		return key{}, unauthorized("no API key: send it as `Authorization: Bearer …`, or by Basic with the key's name as user")
 	}
-	k, ok := g.keys.find(name, presented)
-	if !ok {
-		g.fail(from)
-		return key{}, unauthorized("the API key is not known here")
-	}
-	return k, nil
+	return key{}, unauthorized("the API key is not known here")
 }
 
 func credentials(r *http.Request) (name, presented string, given bool) {
@@ -57,17 +58,8 @@ func credentials(r *http.Request) (name, presented string, given bool) {
 	return "", presented, strings.EqualFold(scheme, "Bearer") && presented != ""
 }
 
-func (g *guard) blocked(from netip.Addr) time.Duration {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	l := g.failed[from]
-	if l == nil || l.Tokens() >= 1 {
-		return 0
-	}
-	return time.Duration((1 - l.Tokens()) * float64(failEvery))
-}
-
-func (g *guard) fail(from netip.Addr) {
+// fail counts a call without a right key. After too many it says how long until the next one is counted.
+func (g *guard) fail(from netip.Addr) (wait time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	l := g.failed[from]
@@ -78,7 +70,10 @@ func (g *guard) fail(from netip.Addr) {
 		l = rate.NewLimiter(rate.Every(failEvery), failBurst)
 		g.failed[from] = l
 	}
-	l.Allow()
+	if l.Allow() {
+		return 0
+	}
+	return max(time.Duration((1-l.Tokens())*float64(failEvery)), time.Nanosecond)
 }
 
 // forget makes room: addresses whose failures are long ago go, or else any one.

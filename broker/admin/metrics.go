@@ -9,9 +9,10 @@ import (
 )
 
 // metricsHandler shows the edge's counts, the process's and Go's. It needs no key: it names no client and no topic.
-func metricsHandler(edge Edge) http.Handler {
+func metricsHandler(edge Edge, refused refusals) http.Handler {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), edgeCollector{edge})
+	refused.register(reg)
 	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{MaxRequestsInFlight: 2}) // each walks through all sessions
 }
 

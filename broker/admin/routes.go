@@ -27,7 +27,8 @@ type call struct {
 	body []byte
 }
 
-// route is one row of the API: who may call it, and what answers. A call that changes something is in the audit, whatever becomes of it.
+// route is one row of the API: who may call it, and what answers. A call that changes something is in the audit, whatever becomes of it; what the key does not
+// allow is no such call.
 type route struct {
 	method, pattern string
 	need            Role
@@ -69,28 +70,17 @@ func (s *Server) api() http.Handler {
 
 // handle answers a request to a path that has these routes, one per method.
 func (s *Server) handle(w http.ResponseWriter, r *http.Request, rs []route) {
-	changes := r.Method != http.MethodGet && r.Method != http.MethodHead
-	body, tooLarge := readBody(w, r)
 	k, p := s.guard.who(r)
+	var body []byte
+	if p == nil {
+		body, p = readBody(w, r)
+	}
 	var a answer
 	if p == nil {
-		p = tooLarge
-	}
-	if p == nil {
-		a, p = s.answer(&call{r, k, body}, rs, changes)
-	}
-	status, result := a.code(), "done"
-	if p != nil {
-		status, result = p.Status, p.Code
-	}
-	if changes && status != http.StatusTooManyRequests { // those are counted by their address alone
-		e := Entry{At: time.Now().UTC(), Who: k.name, Role: k.role, From: r.RemoteAddr, Method: r.Method, Path: asked([]byte(r.URL.EscapedPath())), Asked: asked(body), Status: status, Result: result}
-		s.log.Info("change", "who", e.Who, "from", e.From, "method", e.Method, "path", e.Path, "status", e.Status)
-		if err := s.audit.add(e); err != nil {
-			s.log.Error("a change is not in the audit file yet; no more are made until it is", "error", err)
-		}
+		a, p = s.answer(&call{r, k, body}, rs)
 	}
 	if p != nil {
+		s.refused.note(s.log, p, k, r)
 		p.write(w)
 		return
 	}
@@ -98,29 +88,20 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request, rs []route) {
 }
 
 // answer finds the route, checks the role and calls.
-func (s *Server) answer(c *call, rs []route, changes bool) (answer, *problem) {
+func (s *Server) answer(c *call, rs []route) (answer, *problem) {
 	var allow []string
 	for _, r := range rs {
 		if r.method != c.Method && (r.method != http.MethodGet || c.Method != http.MethodHead) {
 			allow = append(allow, r.method)
 			continue
 		}
-		if !c.key.role.allows(r.need) {
-			return answer{}, newProblem(http.StatusForbidden, "FORBIDDEN", "the key %q is a %s's; this takes an %s's", c.key.name, c.key.role, r.need)
+		switch {
+		case !c.key.role.allows(r.need):
+			return answer{}, newProblem(http.StatusForbidden, codeForbidden, "the key %q is a %s's; this takes an %s's", c.key.name, c.key.role, r.need)
+		case r.method != http.MethodGet:
+			return s.change(c, r)
 		}
-		if changes {
-			if err := s.audit.ready(); err != nil {
-				s.log.Error("change refused: it could not be recorded", "error", err)
-				return answer{}, newProblem(http.StatusServiceUnavailable, "AUDIT_UNAVAILABLE", "the audit cannot be written, so nothing is changed")
-			}
-		}
-		a, err := r.answer(s, c)
-		var p *problem
-		if err != nil && !errors.As(err, &p) {
-			s.log.Error("admin call failed", "path", c.URL.Path, "error", err)
-			p = newProblem(http.StatusInternalServerError, "INTERNAL_ERROR", "%s", err)
-		}
-		return a, p
+		return s.run(c, r)
 	}
 	if len(allow) == 0 {
 		return answer{}, newProblem(http.StatusNotFound, "NOT_FOUND", "there is no such path")
@@ -128,6 +109,35 @@ func (s *Server) answer(c *call, rs []route, changes bool) (answer, *problem) {
 	p := newProblem(http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "%s is not for this path", c.Method)
 	p.allow = strings.Join(allow, ", ")
 	return answer{}, p
+}
+
+// change runs a call that changes something, between two lines of the audit: what is asked, and what came of it. Without the first on disk it is not run.
+func (s *Server) change(c *call, r route) (answer, *problem) {
+	e := Entry{At: time.Now().UTC(), Who: c.key.name, Role: c.key.role, From: c.RemoteAddr, Method: c.Method, Path: asked([]byte(c.URL.EscapedPath())), Asked: asked(c.body)}
+	if err := s.audit.begin(&e); err != nil {
+		s.log.Error("change refused: it could not be recorded", "who", e.Who, "method", e.Method, "path", e.Path, "error", err)
+		return answer{}, newProblem(http.StatusServiceUnavailable, "AUDIT_UNAVAILABLE", "the audit cannot be written, so nothing is changed")
+	}
+	a, p := s.run(c, r)
+	e.Status, e.Result = a.code(), "done"
+	if p != nil {
+		e.Status, e.Result = p.Status, p.Code
+	}
+	s.log.Info("change", "who", e.Who, "from", e.From, "method", e.Method, "path", e.Path, "status", e.Status)
+	if err := s.audit.end(e); err != nil {
+		s.log.Error("what came of a change is not in the audit file yet; no more are made until it is", "change", e.Change, "error", err)
+	}
+	return a, p
+}
+
+func (s *Server) run(c *call, r route) (answer, *problem) {
+	a, err := r.answer(s, c)
+	var p *problem
+	if err != nil && !errors.As(err, &p) {
+		s.log.Error("admin call failed", "path", c.URL.Path, "error", err)
+		p = newProblem(http.StatusInternalServerError, "INTERNAL_ERROR", "%s", err)
+	}
+	return a, p
 }
 
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *problem) {

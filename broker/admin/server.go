@@ -19,6 +19,8 @@ type Server struct {
 	guard *guard
 	audit *auditLog
 	port  *httpport.Port
+
+	refused refusals
 }
 
 // New reads the keys, opens the audit and binds the port.
@@ -30,12 +32,12 @@ func New(cfg Config, edge Edge, log *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("admin.keys_file: %w", err)
 	}
-	s := &Server{cfg: cfg, edge: edge, log: log, guard: newGuard(keys)}
+	s := &Server{cfg: cfg, edge: edge, log: log, guard: newGuard(keys), refused: newRefusals()}
 	if s.audit, err = openAudit(cfg.AuditFile, int64(cfg.AuditBytes)); err != nil {
 		return nil, fmt.Errorf("admin.audit_file: %w", err)
 	}
 	if s.port, err = httpport.Listen(cfg.Listen, s.Handler(), log); err != nil {
-		s.audit.close()
+		_ = s.audit.close() // nothing was recorded
 		return nil, fmt.Errorf("admin.listen: %w", err)
 	}
 	if a, ok := s.port.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
@@ -48,7 +50,7 @@ func New(cfg Config, edge Edge, log *slog.Logger) (*Server, error) {
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", s.api())
-	mux.Handle("GET /metrics", metricsHandler(s.edge))
+	mux.Handle("GET /metrics", metricsHandler(s.edge, s.refused))
 	httpport.Probes(mux, s.edge.Ready, "clients are not accepted")
 	mux.HandleFunc("GET /api/v1/openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/yaml")
@@ -67,7 +69,11 @@ func (s *Server) Addr() string { return s.port.Addr().String() }
 
 // Run serves until ctx ends, and then lets calls under way finish for a moment.
 func (s *Server) Run(ctx context.Context) error {
-	defer s.audit.close()
+	defer func() {
+		if err := s.audit.close(); err != nil {
+			s.log.Error("what came of the last changes is not in the audit file", "error", err)
+		}
+	}()
 	if err := s.port.Run(ctx, time.Second); err != nil {
 		return fmt.Errorf("serve admin: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -89,7 +90,11 @@ func ctlAudit(a *adminCaller) *cobra.Command {
 		Use: "audit", Short: "Who changed what, the newest first", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return list(cmd.Context(), a, cmd.OutOrStdout(), "/audit", url.Values{}, l, "AT WHO FROM METHOD PATH STATUS RESULT ASKED", func(e *admin.Entry) []any {
-				return []any{e.At.Local().Format("2006-01-02T15:04:05"), e.Who, e.From, e.Method, e.Path, e.Status, e.Result, e.Asked}
+				status := ""
+				if e.Status != 0 {
+					status = strconv.Itoa(e.Status)
+				}
+				return []any{e.At.Local().Format("2006-01-02T15:04:05"), e.Who, e.From, e.Method, e.Path, status, e.Result, e.Asked}
 			})
 		},
 	}
