@@ -13,7 +13,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 DEPGUARD    := github.com/OpenPeeDeeP/depguard/v2/cmd/depguard@v2.3.0
 NATS        := github.com/nats-io/nats-server/v2@v2.15.2
 
-.PHONY: help run stack stack-test build test check lint race java e2e interop stall kill fuzz conformance soak rest bench bench-edge clean
+.PHONY: help run stack build test check lint race java e2e interop stall kill fuzz conformance soak rest bench bench-edge clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -24,10 +24,6 @@ run: build ## Build what is needed and start everything: page on 8080, MQTT on 1
 stack: build ## Real Kafka, Flink, Redis and PostgreSQL on this machine, fetched and started; Ctrl-C stops them (ARGS="--ports auto")
 	@deploy/need.sh stack
 	$(BIN) stack up $(ARGS)
-
-stack-test: web/dist/index.html ## The stack's servers for real: start, SQL jobs, kill -9, stop
-	@deploy/need.sh stack
-	TICKCAST_REQUIRE=1 go test -count=1 -timeout 40m -v -run 'Live|Plan' ./stack
 
 build: $(BIN) ## Build bin/tickcast with the page in it
 
