@@ -85,6 +85,29 @@ func (d *dirtySet) pop() (t *topic, snapshot, ok bool) {
 
 func (d *dirtySet) reset() { *d = dirtySet{} }
 
+// promised is what a connection that ended had still to get of a snapshot, by the topics' numbers: two bits for each topic at most, however long its client stays
+// away. Their order is lost.
+type promised struct {
+	topics bitmap
+	retain bitmap // those to be sent with the RETAIN bit
+}
+
+// take moves what is in line in d to what was promised.
+func (m *promised) take(d *dirtySet) {
+	for p := range d.waiting() {
+		m.topics.set(p.t.id)
+		if d.retain.has(p.t.id) {
+			m.retain.set(p.t.id)
+		}
+	}
+	d.reset()
+}
+
+func (m *promised) drop(t *topic) {
+	m.topics.unset(t.id)
+	m.retain.unset(t.id)
+}
+
 // bitmap is a set of small numbers that grows as needed.
 type bitmap []uint64
 

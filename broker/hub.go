@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -175,6 +176,7 @@ func (h *hub) unsubscribe(s *session, c *conn, filter string) {
 		if _, subscribed := s.subs.grantedQoS(t); !subscribed {
 			s.state.drop(t)
 			s.snapshot.drop(t)
+			s.promised.drop(t)
 		}
 	}
 }
@@ -189,22 +191,28 @@ func (h *hub) sendSnapshot(s *session, c *conn, filter string, asRetained bool) 
 	}
 }
 
-// catchUp gives a resumed session the latest state, which is not kept for sessions without a connection; closed candles and status of QoS 1 were.
+// catchUp gives a resumed session the latest state, which is not kept for sessions without a connection; closed candles and status of QoS 1 were. Then what
+// its last connection had still to get of a snapshot.
 func (h *hub) catchUp(s *session, c *conn) {
 	s.mu.Lock()
 	var subs []subscription
 	for _, sub := range s.subs.byFilter {
 		subs = append(subs, *sub)
 	}
+	promised := promised{topics: slices.Clone(s.promised.topics), retain: slices.Clone(s.promised.retain)}
 	s.mu.Unlock()
 	for _, sub := range subs {
-		var lost []*topic
+		var lost, snapshot []*topic
 		for _, t := range h.index.topicsOf(sub.node) {
-			if t.class == catalog.State || sub.qos == 0 {
+			switch {
+			case promised.retain.has(t.id):
+				snapshot = append(snapshot, t)
+			case t.class == catalog.State, sub.qos == 0, promised.topics.has(t.id):
 				lost = append(lost, t)
 			}
 		}
 		s.markSnapshot(c, lost, false)
+		s.markSnapshot(c, snapshot, true)
 	}
 }
 

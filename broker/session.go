@@ -25,6 +25,7 @@ type session struct {
 	conn       *conn // nil: offline
 	finals     sendQueue
 	snapshot   dirtySet // final topics whose retained value has still to be sent, after what waits in finals
+	promised   promised // of an earlier connection's snapshot
 	events     ring[delivery]
 	state      dirtySet
 	ahead      map[*topic]*frame // state that was sent before its publisher came to tell us of it
@@ -49,9 +50,10 @@ func (s *session) deliver(t *topic, f *frame, v verdict, qos byte, maxEvents int
 	switch {
 	case t.class == catalog.Final && (s.conn != nil || qos > 0):
 		d := delivery{f: f, t: t, qos: qos, value: v == retained && !f.clear}
-		if v == retained && s.snapshot.has(t) {
-			d.retain = s.snapshot.retain.has(t.id) && !f.clear
-			s.snapshot.drop(t) // what the snapshot would have sent is this very message
+		if v == retained { // what the snapshot would have sent is this very message
+			d.retain = (s.snapshot.retain.has(t.id) || s.promised.retain.has(t.id)) && !f.clear
+			s.snapshot.drop(t)
+			s.promised.drop(t)
 		}
 		if !s.finals.push(d) {
 			s.overflow, o.overflowed = true, true
@@ -109,6 +111,7 @@ func (s *session) markSnapshot(c *conn, topics []*topic, asRetained bool) {
 		if f := t.current.Load(); f == nil || f.clear {
 			continue
 		}
+		s.promised.drop(t)
 		switch d := waiting[t]; {
 		case t.class == catalog.State:
 			s.state.mark(t, asRetained, now)
@@ -133,12 +136,13 @@ func (s *session) attach(c *conn, window int) {
 	s.state.reset()
 	s.ahead = nil
 	s.pacer.reset()
-	s.snapshot.reset()
+	s.promised.take(&s.snapshot)
 	s.events.reset()
 	s.finals.resume(window)
 }
 
-// detach takes c away; false if the session has another connection by now. State and events are not kept: the client gets the latest when it is back.
+// detach takes c away; false if the session has another connection by now. State and events are not kept: the client gets the latest when it is back. Of the
+// snapshot what is still to be sent is kept.
 func (s *session) detach(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,7 +153,7 @@ func (s *session) detach(c *conn) bool {
 	s.state.reset()
 	s.ahead = nil
 	s.pacer.reset()
-	s.snapshot.reset()
+	s.promised.take(&s.snapshot)
 	s.events.reset()
 	return true
 }

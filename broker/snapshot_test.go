@@ -340,3 +340,60 @@ func TestPausedClientConvergesAndOthersDoNotNotice(t *testing.T) {
 		}
 	}
 }
+
+// A client that loses its connection, or connects over it, in the middle of what it was promised at QoS 1 gets the rest in its session, each value once.
+func TestSnapshotGoesOnInAResumedSession(t *testing.T) {
+	t.Parallel()
+	const topics, window = 50, 5
+	for _, takeover := range []bool{false, true} {
+		b := startBroker(t, nil)
+		name := func(i int) string { return fmt.Sprintf("candle/1M/S%02d/closed", i) }
+		for i := range topics {
+			put(t, b, name(i), ver(1, 1000, 1), "old")
+		}
+		d := dialing{id: "c", resume: true, expiry: 600, receiveMaximum: window}
+		c := dial(t, b.Addrs().TCP, d)
+		c.subscribe(filter("candle/+/+/closed", 1))
+		got := map[string]string{}
+		take := func(pk packets.Packet) {
+			was, had := got[pk.TopicName]
+			if had && !pk.FixedHeader.Dup && was == string(pk.Payload) {
+				t.Errorf("%s twice", pk.TopicName)
+			}
+			got[pk.TopicName] = string(pk.Payload)
+			if !pk.FixedHeader.Retain && !had || pk.FixedHeader.Qos != 1 {
+				t.Errorf("%s: RETAIN %v, QoS %d", pk.TopicName, pk.FixedHeader.Retain, pk.FixedHeader.Qos)
+			}
+		}
+		for range window {
+			take(c.until(packets.Publish)) // unacknowledged
+		}
+		for i := range 3 { // three times: what is left is kept each time
+			if !takeover {
+				_ = c.Conn.Close()
+				waitFor(t, "the end of the connection", func() bool { return b.sessions.offline("c") != nil })
+			}
+			if i == 1 {
+				put(t, b, name(topics-1), ver(1, 2000, 2), "new")
+				if s := b.sessions.offline("c"); s != nil && (s.snapshot.len() > 0 || s.snapshot.line.buf != nil) {
+					t.Error("a session without a connection holds a line of topics")
+				}
+			}
+			c = dial(t, b.Addrs().TCP, d)
+			if !c.ack.SessionPresent {
+				t.Fatal("no session")
+			}
+			for range window {
+				m := c.message()
+				take(m)
+			}
+		}
+		for len(got) < topics {
+			take(c.message())
+		}
+		c.silent()
+		if got[name(topics-1)] != "new" {
+			t.Errorf("of the topic that changed: %s", got[name(topics-1)])
+		}
+	}
+}
