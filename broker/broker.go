@@ -86,13 +86,6 @@ func newBroker(cfg Config, classOf func(string) (catalog.Class, bool), log *slog
 	}
 	for range max(1, runtime.GOMAXPROCS(0)/2) {
 		b.pumps = append(b.pumps, newPump())
-		in, err := newIntake(b.inTurn, func(c *conn) { go b.end(c, os.ErrDeadlineExceeded) })
-		if err != nil {
-			return nil, fmt.Errorf("broker: %w", err)
-		}
-		if in != nil {
-			b.intakes = append(b.intakes, in)
-		}
 	}
 	b.hub = &hub{index: newIndex(), maxEvents: cfg.EventMessages, stats: &b.stats, pumps: b.pumps, end: b.endOverflowed}
 	if cfg.General != nil {
@@ -160,9 +153,26 @@ func (b *Broker) Stats() Stats {
 	return s
 }
 
+// openIntakes makes an intake for each pump, before anybody is accepted and Run gives them to their loops.
+func (b *Broker) openIntakes() error {
+	for range b.pumps {
+		in, err := newIntake(b.inTurn, func(c *conn) { go b.end(c, os.ErrDeadlineExceeded) })
+		if err != nil {
+			return err
+		}
+		if in != nil {
+			b.intakes = append(b.intakes, in)
+		}
+	}
+	return nil
+}
+
 // Run accepts clients until ctx ends, then sends what waits, tells the clients and closes. It returns nil then, ErrDrained after an operator
 // has drained it, or the error that stopped it.
 func (b *Broker) Run(ctx context.Context) error {
+	if err := b.openIntakes(); err != nil {
+		return fmt.Errorf("broker: %w", err)
+	}
 	if err := b.mqtt.Serve(); err != nil { // no listeners: starts its event loop, which ends sessions
 		return fmt.Errorf("broker: %w", err)
 	}

@@ -192,3 +192,34 @@ func TestClientsThatAskTooMuchAreSentAway(t *testing.T) {
 	}
 	c.ping()
 }
+
+// A client may be back at the very moment at which its old session is forgotten.
+func TestForgettingAClientWaitsForOneThatTakesItsPlace(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, nil)
+	c := dial(t, b.Addrs().TCP, dialing{id: "c", resume: true, expiry: 600})
+	_ = c.Conn.Close()
+	waitFor(t, "the end of the connection", func() bool {
+		cl, ok := b.mqtt.Clients.Get("c")
+		return ok && cl.Closed()
+	})
+	b.listing.Lock() // as enlist does
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b.forgetOffline("c")
+	}()
+	select {
+	case <-done:
+		t.Error("forgotten in the midst of it")
+	case <-time.After(50 * time.Millisecond):
+	}
+	later := b.mqtt.NewClient(nil, listenerName, "c", false)
+	b.mqtt.Clients.Add(later)
+	b.listing.Unlock()
+	<-done
+	if cl, ok := b.mqtt.Clients.Get("c"); !ok || cl != later {
+		t.Error("the later client of the id is forgotten")
+	}
+	b.mqtt.Clients.Delete("c")
+}

@@ -38,6 +38,17 @@ func behindProxy(c net.Conn, headerTimeout time.Duration) *proxyproto.Conn {
 	return proxyproto.NewConn(c, proxyproto.WithPolicy(proxyproto.REQUIRE), proxyproto.SetReadHeaderTimeout(headerTimeout))
 }
 
+// beneath returns the connection under what we have laid over it, which is between us and what arrives only, and done with once the first byte has.
+func beneath(c net.Conn) net.Conn {
+	if s, ok := c.(*socket); ok {
+		c = s.Conn
+	}
+	if p, ok := c.(*proxyproto.Conn); ok {
+		c = p.Raw()
+	}
+	return c
+}
+
 // clientOf waits for the header and returns the client's address; false if there is none.
 func clientOf(c *proxyproto.Conn) (netip.Addr, bool) {
 	if c.ProxyHeader() == nil {

@@ -5,19 +5,12 @@ import (
 	"syscall"
 	"unsafe"
 
-	"github.com/pires/go-proxyproto"
 	"golang.org/x/sys/unix"
 )
 
 // rawSocket returns the way to the descriptor of a TCP connection that nothing is laid over; nil for any other.
 func rawSocket(c net.Conn) syscall.RawConn {
-	if s, ok := c.(*socket); ok {
-		c = s.Conn
-	}
-	if p, ok := c.(*proxyproto.Conn); ok { // it is between us and what arrives only
-		c = p.Raw()
-	}
-	tcp, ok := c.(*net.TCPConn)
+	tcp, ok := beneath(c).(*net.TCPConn)
 	if !ok {
 		return nil
 	}

@@ -127,9 +127,7 @@ const (
 
 // linger lets a client read what it was told. A socket that is closed with bytes unread resets the connection, and the reset overtakes them.
 func linger(c net.Conn) {
-	if s, ok := c.(*socket); ok {
-		c = s.Conn
-	}
+	c = beneath(c)
 	half, ok := c.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {
 		return
@@ -232,9 +230,7 @@ func (b *Broker) makeRoom(id string) bool {
 // forgetOffline makes mochi forget a client whose session has ended while it was away.
 func (b *Broker) forgetOffline(id string) {
 	if cl, found := b.mqtt.Clients.Get(id); found && cl.Closed() {
-		cl.ClearInflights()
-		b.mqtt.UnsubscribeClient(cl)
-		b.mqtt.Clients.Delete(id)
+		b.delist(cl)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"math/big"
 	"net"
 	"net/netip"
@@ -225,5 +226,28 @@ func TestNewConnectionsOfAnAddressAreLimitedInTime(t *testing.T) {
 		if _, open := g.comesFrom(from, start.Add(tt.at)); open != tt.open {
 			t.Errorf("step %d: open %v", i, open)
 		}
+	}
+}
+
+func TestClientBehindALoadBalancerIsListenedToUntilItHasReadWhy(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	client := proxied(t, l.Addr().String(), "192.0.2.1:1000")
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	go linger(&socket{Conn: behindProxy(c, time.Second)})
+	_ = client.SetReadDeadline(time.Now().Add(patience))
+	if n, err := client.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("the sending side is not closed: %d, %v", n, err)
+	}
+	if _, err := client.Write([]byte("the client goes on")); err != nil {
+		t.Error(err)
 	}
 }
