@@ -24,6 +24,7 @@ type outlet struct {
 	now       func(fd int, b []byte) (int, error) // sends without waiting
 	webSocket bool                                // batches are sent as binary messages
 	write     func(fd uintptr) bool
+	took      func() // called by finish whenever the socket has taken something; nil: nobody wants to know
 	rest      []byte // what write has to send
 	err       error  // of write
 }
@@ -47,6 +48,9 @@ func (o *outlet) writeRest(fd uintptr) bool {
 		switch err {
 		case nil:
 			o.rest = o.rest[n:]
+			if o.took != nil {
+				o.took()
+			}
 		case syscall.EINTR:
 		case syscall.EAGAIN:
 			return false
@@ -80,7 +84,7 @@ func (o *outlet) try(b []byte) (n int, err error) {
 func (o *outlet) finish(b []byte) (n int, err error) {
 	switch {
 	case o.raw == nil:
-		return o.Conn.Write(b)
+		return o.writePieces(b)
 	case len(b) == 0:
 		return 0, o.raw.Write(takesMore)
 	}
@@ -92,6 +96,21 @@ func (o *outlet) finish(b []byte) (n int, err error) {
 		err = o.err
 	}
 	return n, err
+}
+
+// writePieces writes where it cannot be seen how much of a write the socket has taken.
+func (o *outlet) writePieces(b []byte) (n int, err error) {
+	const piece = 4 << 10
+	for n < len(b) {
+		k, err := o.Conn.Write(b[n:min(n+piece, len(b))])
+		if n += k; err != nil {
+			return n, err
+		}
+		if o.took != nil {
+			o.took()
+		}
+	}
+	return n, nil
 }
 
 // seal makes a batch what goes on the wire. MQTT packets begin at frameRoom: the header of a WebSocket message goes before them.

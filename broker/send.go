@@ -114,7 +114,7 @@ func (c *conn) sendRest(rest []byte, begun int, b batch) {
 	n, err := c.sendWithin(rest, min(moment, c.cfg.WriteTimeout.D()), b.closed)
 	if errors.Is(err, os.ErrDeadlineExceeded) && !c.isClosed() {
 		rest = c.cut(rest, begun, n, &b)
-		_, err = c.sendWithin(rest, c.cfg.WriteTimeout.D(), b.closed)
+		err = c.sendPatiently(rest, b.closed)
 	}
 	if c.account(&b, err, coarseMS(time.Now())) {
 		close(c.flushed)
@@ -140,7 +140,7 @@ func (c *conn) sendBlocking() {
 		b := c.gather(buf)
 		var err error
 		if len(b.bytes) > 0 {
-			_, err = c.sendWithin(b.bytes, c.cfg.WriteTimeout.D(), b.closed)
+			err = c.sendPatiently(b.bytes, b.closed)
 		}
 		if c.account(&b, err, coarseMS(time.Now())) {
 			close(c.flushed)
@@ -153,6 +153,26 @@ func (c *conn) sendBlocking() {
 		if !c.pending.Load() || !c.lent.CompareAndSwap(false, true) {
 			return
 		}
+	}
+}
+
+// sendPatiently is sendWithin the write timeout, which begins anew whenever the socket has taken something.
+func (c *conn) sendPatiently(b []byte, closed bool) error {
+	if !closed {
+		c.out.took = c.tookSome
+		defer func() { c.out.took = nil }()
+	}
+	_, err := c.sendWithin(b, c.cfg.WriteTimeout.D(), closed)
+	return err
+}
+
+func (c *conn) tookSome() {
+	if c.isClosed() {
+		return
+	}
+	_ = c.out.SetWriteDeadline(time.Now().Add(c.cfg.WriteTimeout.D()))
+	if c.isClosed() { // meanwhile
+		_ = c.out.SetWriteDeadline(time.Now().Add(closingFlush))
 	}
 }
 

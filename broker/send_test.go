@@ -3,10 +3,13 @@ package broker
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -265,4 +268,50 @@ func TestOnePumpServesOthersWhileOneIsBlocked(t *testing.T) {
 		for m := c.message(); string(m.Payload) != fmt.Sprint(k); m = c.message() {
 		}
 	}
+}
+
+// A slow link takes a little all the time, and much longer for the whole than the write timeout.
+func TestSlowSocketIsNotOneThatTakesNothing(t *testing.T) {
+	t.Parallel()
+	const timeout = 2 // seconds
+	slowly := func(r io.Reader, size int) error {
+		for n := 0; n < size; n += size / 60 { // 6 s
+			if _, err := io.CopyN(io.Discard, r, int64(min(size/60, size-n))); err != nil {
+				return fmt.Errorf("after %d bytes: %w", n, err)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		return nil
+	}
+	t.Run("TCP", func(t *testing.T) {
+		t.Parallel()
+		const size = 1_200_000
+		b := startBroker(t, func(c *Config) { c.SendBuffer = 4 << 10; c.WriteTimeout = seconds(timeout) })
+		c := dial(t, b.Addrs().TCP, dialing{id: "c", readBuffer: 64 << 10})
+		c.subscribe(filter("trade/A", 0))
+		put(t, b, "trade/A", ver(1, 0, 1), strings.Repeat("x", size))
+		if err := slowly(c.br, size); err != nil {
+			t.Errorf("%v; %v", err, b.Stats().Disconnects)
+		}
+	})
+	t.Run("blocking", func(t *testing.T) { // as TLS is
+		t.Parallel()
+		ours, theirs := net.Pipe()
+		cfg := DefaultConfig()
+		cfg.WriteTimeout = seconds(timeout)
+		c := newConn(ours, packets.Code{}, &cfg, new(counters), newPump())
+		read := make(chan error, 1)
+		const size = 60_000
+		go func() { read <- slowly(theirs, size) }()
+		if err := c.sendPatiently(make([]byte, size), false); err != nil {
+			t.Error(err)
+		}
+		if err := <-read; err != nil {
+			t.Error(err)
+		}
+		begun := time.Now()
+		if err := c.sendPatiently(make([]byte, 1), false); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(begun) < time.Second {
+			t.Errorf("a socket that takes nothing: %v after %s", err, time.Since(begun))
+		}
+	})
 }
