@@ -43,10 +43,10 @@ type auditLog struct {
 	file    *os.File   // nil: to be opened again
 	size    int64
 	owed    []byte // second lines that are not in the file yet. While there are any no change is made, so they are as many as were under way
+	number  int64  // of the last change; without holes
 
 	mu     sync.Mutex
 	newest []Entry // oldest first
-	number int64   // of the last change
 }
 
 func openAudit(path string, bound int64) (*auditLog, error) {
@@ -162,19 +162,17 @@ func (a *auditLog) settle(e Entry) bool {
 
 // begin numbers a change and records that it is asked for. Unless it returns nil, with the entry on disk, the change must not be made.
 func (a *auditLog) begin(e *Entry) error {
-	a.mu.Lock()
-	a.number++
-	e.Change, e.Result = a.number, resultAsked
-	a.mu.Unlock()
+	a.writing.Lock()
+	defer a.writing.Unlock()
+	e.Change, e.Result = a.number+1, resultAsked
 	line, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("write audit: %w", err)
 	}
-	a.writing.Lock()
-	defer a.writing.Unlock()
 	if err := a.flush(append(line, '\n')); err != nil {
 		return err
 	}
+	a.number = e.Change
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.remember(*e)

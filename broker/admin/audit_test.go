@@ -123,44 +123,6 @@ func TestAuditOwesWhatCameOfAChangeAndTakesNoOtherMeanwhile(t *testing.T) {
 	}
 }
 
-// The file must not tell of a change that was not made.
-func TestAuditOfADiskThatTakesNothingHasNoTraceOfIt(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "audit.jsonl")
-	a, err := openAudit(path, 1<<20)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := record(a, "first"); err != nil {
-		t.Fatal(err)
-	}
-	whole, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	half, err := os.OpenFile(path, os.O_RDONLY, 0) // stands for a disk that takes nothing
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = a.file.Close()
-	a.file = half
-	if record(a, "second") == nil {
-		t.Error("recorded nowhere")
-	}
-	if b, _ := os.ReadFile(path); string(b) != string(whole) {
-		t.Errorf("%s", b)
-	}
-	if err := record(a, "third"); err != nil {
-		t.Errorf("with room again: %v", err)
-	}
-	if b, _ := os.ReadFile(path); strings.Count(string(b), "\n") != 4 || strings.Contains(string(b), "second") {
-		t.Errorf("%s", b)
-	}
-	if err := a.close(); err != nil {
-		t.Error(err)
-	}
-}
-
 func TestAuditNumbersChangesThatAreMadeAtTheSameTime(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "audit.jsonl")
