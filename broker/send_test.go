@@ -304,7 +304,7 @@ func TestSlowSocketIsNotOneThatTakesNothing(t *testing.T) {
 		const size = 60_000
 		go func() { read <- slowly(theirs, size) }()
 		if err := c.sendPatiently(make([]byte, size), false); err != nil {
-			t.Error(err)
+			t.Fatal(err)
 		}
 		if err := <-read; err != nil {
 			t.Error(err)
