@@ -57,8 +57,6 @@ func (d *dirtySet) waiting() func(yield func(*place) bool) {
 	}
 }
 
-func (d *dirtySet) has(t *topic) bool { return d.in.has(t.id) }
-
 func (d *dirtySet) len() int { return d.count }
 
 // drop takes a topic out of the set; its place in line stays and pop passes over it.
