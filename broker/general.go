@@ -23,6 +23,7 @@ const (
 	generalAliases  = 16      // Topic Alias Maximum
 	generalWaiting  = 1 << 10 // messages that mochi has for one client
 	generalInflight = 1 << 12 // unacknowledged or waiting for their client to come back
+	generalRetained = 1 << 16 // retained messages; one more is forwarded and not retained
 )
 
 // general is the realm. Its messages take mochi's own path; what is here keeps mochi's faults from it. It shares no lock with the hub.
@@ -79,7 +80,10 @@ func resolveAlias(c *conn, pk *packets.Packet) {
 }
 
 // publishing is called before mochi retains and forwards a message; retainedMessage after it has retained it.
-func (g *general) publishing(c *conn, pk *packets.Packet) {
+func (g *general) publishing(b *Broker, c *conn, pk *packets.Packet) {
+	if kept := b.mqtt.Topics.Retained; pk.FixedHeader.Retain && len(pk.Payload) > 0 && kept.Len() >= generalRetained {
+		_, pk.FixedHeader.Retain = kept.Get(pk.TopicName)
+	}
 	if c != nil && pk.FixedHeader.Retain {
 		g.retained.Lock()
 		c.unlock = g.retained.Unlock

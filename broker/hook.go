@@ -230,7 +230,7 @@ var errIgnore = packets.CodeSuccessIgnore // mochi acknowledges and does nothing
 func (h *hook) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
 	c := connOf(cl)
 	if h.b.general.owns(pk.TopicName) {
-		h.b.general.publishing(c, &pk)
+		h.b.general.publishing(h.b, c, &pk)
 		return pk, nil
 	}
 	if !c.who.publisher {
