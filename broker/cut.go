@@ -73,6 +73,9 @@ func (s *session) putBack(c *conn, t *topic, asRetained bool) bool {
 	if _, subscribed := s.subs.grantedQoS(t); s.conn != c || !subscribed || f == nil {
 		return false
 	}
-	s.state.mark(t, asRetained, f.at)
+	if !s.state.mark(t, asRetained, f.at) { // a newer value is in line already
+		c.stats.conflated.Add(1)
+		c.figures.conflated.Add(1)
+	}
 	return true
 }

@@ -167,6 +167,7 @@ func (b *fuzzBroker) check(t *testing.T) {
 		t.Fatalf("%d sessions, %d topics, mochi lists %d clients", s.Sessions, s.Topics, n)
 	}
 	b.forgetRetained()
+	b.forgetAbsent()
 	b.level(t)
 }
 
@@ -185,6 +186,16 @@ func (b *fuzzBroker) level(t *testing.T) {
 func (b *fuzzBroker) forgetRetained() {
 	for topic := range b.mqtt.Topics.Retained.GetAll() {
 		b.mqtt.Topics.RetainMessage(packets.Packet{TopicName: topic}) // of no bytes: takes the topic out of mochi's tree as well
+	}
+}
+
+// forgetAbsent ends the sessions of clients that are away: in the general-purpose realm each may hold as many messages as generalInflight says.
+func (b *fuzzBroker) forgetAbsent() {
+	for _, e := range b.sessions.all() {
+		if s := b.sessions.offline(e.s.id); s != nil {
+			b.endSession(s)
+			b.forgetOffline(s.id)
+		}
 	}
 }
 
