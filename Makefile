@@ -4,16 +4,17 @@ SHELL := /bin/bash
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BIN     := bin/tickcast
-GO_SRC  := $(shell find . -name '*.go' -not -path '*/node_modules/*') go.mod go.sum topics.yaml $(wildcard configs/*.yaml)
+GO_SRC  := $(shell find . -name '*.go' -not -path '*/node_modules/*') go.mod go.sum topics.yaml $(wildcard configs/*.yaml flink-sql/sql/*.sql stack/dist/*/*)
 WEB_SRC := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*')
 TOOLS   := $(CURDIR)/bin/tools
+FUNCTIONS := flink-sql/java/functions/target/tickcast-flink.jar
 NPM_CI  := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 DEPGUARD    := github.com/OpenPeeDeeP/depguard/v2/cmd/depguard@v2.3.0
 NATS        := github.com/nats-io/nats-server/v2@v2.15.2
 
-.PHONY: help run stack build test check lint race java e2e interop stall kill fuzz conformance soak rest bench bench-edge clean
+.PHONY: help run stack functions build test check lint race java e2e interop stall kill fuzz conformance soak rest bench bench-edge clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -21,7 +22,14 @@ help: ## This list
 run: build ## Build what is needed and start everything: page on 8080, MQTT on 1883, WebSocket on 8083 (ARGS="--venue binance" is live)
 	$(BIN) up $(ARGS)
 
-stack: build ## Real Kafka, Flink, Redis and PostgreSQL on this machine, fetched and started; Ctrl-C stops them (ARGS="--ports auto")
+functions: $(FUNCTIONS) ## The jar that Flink's SQL calls
+
+$(FUNCTIONS): $(shell find flink-sql/java -name '*.java' -path '*/main/*' -o -name pom.xml -path 'flink-sql/java/*')
+	@deploy/need.sh java
+	cd flink-sql/java && mvn -q -B -DskipTests package
+	@touch $@
+
+stack: build $(FUNCTIONS) ## Real Kafka, Flink, Redis and PostgreSQL on this machine, fetched and started; Ctrl-C stops them (ARGS="--ports auto")
 	@deploy/need.sh stack
 	$(BIN) stack up $(ARGS)
 

@@ -65,7 +65,7 @@ func TestTopicsComeFromTheCatalogueAlone(t *testing.T) {
 	}
 	for _, topic := range shipped(t).Topics {
 		used := strings.Contains(all, "${topic."+topic.Name+"}")
-		ours := topic.Name != catalog.MarketQuarantine && topic.Name != catalog.PushStatus
+		ours := topic.Name != catalog.PushStatus
 		if used != ours {
 			t.Errorf("%s: used %t, want %t", topic.Name, used, ours)
 		}
@@ -78,7 +78,7 @@ func TestTopicsComeFromTheCatalogueAlone(t *testing.T) {
 func TestWhatIsNotSetIsAnErrorWithItsPlace(t *testing.T) {
 	p := params
 	p.Brokers = ""
-	if _, err := Render(Candles, shipped(t), p); err == nil || !strings.Contains(err.Error(), "candles.sql:16: variable brokers is not set") {
+	if _, err := Render(Candles, shipped(t), p); err == nil || !strings.Contains(err.Error(), "candles.sql:18: variable brokers is not set") {
 		t.Errorf("error %v", err)
 	}
 	if _, err := expand("x.sql", "a\n'${topic.push.nothing}'\n", nil); err == nil || err.Error() != "x.sql:2: variable topic.push.nothing is not set" {

@@ -40,7 +40,7 @@ type KafkaConfig struct {
 type FlinkConfig struct {
 	RestPort     int              `yaml:"rest_port"`
 	RPCPort      int              `yaml:"rpc_port"`
-	Functions    string           `yaml:"functions"` // jar with the process table functions of flink-sql/java; empty: no jobs
+	Functions    string           `yaml:"functions"` // jar with the process table functions of flink-sql/java
 	TaskManagers int              `yaml:"taskmanagers"`
 	Slots        int              `yaml:"slots"` // per TaskManager
 	Parallelism  int              `yaml:"parallelism"`
@@ -64,7 +64,7 @@ type PostgresConfig struct {
 func DefaultConfig() Config {
 	return Config{DataDir: "data/stack", Ports: PortsFixed, Java: "java",
 		Kafka: KafkaConfig{Port: 19092, ControllerPort: 19093, Heap: 512 << 20},
-		Flink: FlinkConfig{RestPort: 18082, RPCPort: 16123, TaskManagers: 2, Slots: 4, Parallelism: 2, Heap: 1 << 30, StateMemory: 512 << 20, Checkpoint: configs.Duration(time.Minute)},
+		Flink: FlinkConfig{Functions: "flink-sql/java/functions/target/tickcast-flink.jar", RestPort: 18082, RPCPort: 16123, TaskManagers: 2, Slots: 4, Parallelism: 2, Heap: 1 << 30, StateMemory: 512 << 20, Checkpoint: configs.Duration(time.Minute)},
 		Redis: RedisConfig{Port: 16379}, Postgres: PostgresConfig{Port: 15432, Account: "postgres"},
 		Roles: RolesConfig{PagePort: 8080, MQTTPort: 1883, WebSocketPort: 8083, AdminPort: 18083, HistoryPort: 18080, SimulatorPort: 18081}}
 }

@@ -84,10 +84,7 @@ func (s *Stack) writeFlinkConfig() error {
 // flinkJava is a process of Flink: options of the JVM, class and arguments. On the class path are Flink, our functions and the jars of more.
 func (s *Stack) flinkJava(options, more []string, class string, args ...string) *exec.Cmd {
 	conf := filepath.Join(s.flinkDir(), "conf")
-	jars := []string{filepath.Join(s.dist.flink, "*")}
-	if s.functions != "" {
-		jars = append(jars, s.functions)
-	}
+	jars := []string{filepath.Join(s.dist.flink, "*"), s.functions}
 	all := append(javaModules(), options...)
 	all = append(all, "-Djava.io.tmpdir="+filepath.Join(s.flinkDir(), "tmp"), "-Dlog4j.configurationFile=file:"+filepath.Join(conf, "log4j.properties"), "-cp", strings.Join(append(jars, more...), ":"), class)
 	cmd := exec.Command(s.tools.java, append(all, args...)...)

@@ -19,7 +19,7 @@ import (
 type Stack struct {
 	cfg       Config
 	dataDir   string // absolute: each part has a working folder of its own
-	functions string // absolute; empty: there are no jobs
+	functions string // absolute
 	cat       *catalog.Catalog
 	tools     tools
 	dist      dist
@@ -41,13 +41,11 @@ func New(ctx context.Context, cfg Config, out io.Writer) (_ *Stack, err error) {
 	if s.dataDir, err = filepath.Abs(cfg.DataDir); err != nil {
 		return nil, fmt.Errorf("data_dir: %w", err)
 	}
-	if cfg.Flink.Functions != "" {
-		if s.functions, err = filepath.Abs(cfg.Flink.Functions); err == nil {
-			_, err = os.Stat(s.functions)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("flink.functions: %w", err)
-		}
+	if s.functions, err = filepath.Abs(cfg.Flink.Functions); err == nil {
+		_, err = os.Stat(s.functions)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("flink.functions: %w (`make functions` builds it)", err)
 	}
 	if s.cat, err = catalog.Load("", "", catalog.Stack); err != nil {
 		return nil, err
@@ -84,10 +82,8 @@ func New(ctx context.Context, cfg Config, out io.Writer) (_ *Stack, err error) {
 		s.parts = append(s.parts, s.taskManager(i+1))
 	}
 	s.parts = append(s.parts, s.topics())
-	if s.functions != "" {
-		for _, j := range flinksql.Jobs() {
-			s.parts = append(s.parts, s.job(j))
-		}
+	for _, j := range flinksql.Jobs() {
+		s.parts = append(s.parts, s.job(j))
 	}
 	roles, err := s.roles()
 	if err != nil {

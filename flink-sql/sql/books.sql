@@ -7,7 +7,9 @@ ${recovery}
 CREATE TABLE market_books (
   `raw` BYTES,
   k STRING,
-  kts TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL
+  kts TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
+  part INT METADATA FROM 'partition' VIRTUAL,
+  off BIGINT METADATA FROM 'offset' VIRTUAL
 ) WITH (
   'connector' = 'kafka',
   'topic' = '${topic.market.books}',
@@ -27,7 +29,7 @@ CREATE TABLE live (
   h MAP<STRING, BYTES> METADATA FROM 'headers'
 ) WITH (
   'connector' = 'kafka',
-  'topic' = '${topic.push.bbo};${topic.push.books}',
+  'topic' = '${topic.push.bbo};${topic.push.books};${topic.market.quarantine}',
   'properties.bootstrap.servers' = '${brokers}',
   'properties.linger.ms' = '0',
   'properties.acks' = 'all',

@@ -5,11 +5,13 @@ SET 'execution.checkpointing.dir' = '${checkpoints}';
 SET 'execution.checkpointing.savepoint-dir' = '${savepoints}';
 ${recovery}
 
--- Records as raw bytes. `raw` is a reserved word and stands in quotes. kts is the time of producing.
+-- Records as raw bytes. `raw` is a reserved word and stands in quotes. kts is the time of producing; part and off say where a record is that cannot be used.
 CREATE TABLE market_trades (
   `raw` BYTES,
   k STRING,
-  kts TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL
+  kts TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
+  part INT METADATA FROM 'partition' VIRTUAL,
+  off BIGINT METADATA FROM 'offset' VIRTUAL
 ) WITH (
   'connector' = 'kafka',
   'topic' = '${topic.market.trades}',
@@ -30,7 +32,7 @@ CREATE TABLE live (
   h MAP<STRING, BYTES> METADATA FROM 'headers'
 ) WITH (
   'connector' = 'kafka',
-  'topic' = '${topic.push.candles};${topic.push.closed};${topic.push.tickers};${topic.market.late}',
+  'topic' = '${topic.push.candles};${topic.push.closed};${topic.push.tickers};${topic.market.late};${topic.market.quarantine}',
   'properties.bootstrap.servers' = '${brokers}',
   'properties.linger.ms' = '0', -- 5 is the default since Kafka 4
   'properties.acks' = 'all',

@@ -7,7 +7,9 @@ SET 'execution.state-recovery.path' = 'file:///data/checkpoints/0/chk-7';
 CREATE TABLE market_books (
   `raw` BYTES,
   k STRING,
-  kts TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL
+  kts TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
+  part INT METADATA FROM 'partition' VIRTUAL,
+  off BIGINT METADATA FROM 'offset' VIRTUAL
 ) WITH (
   'connector' = 'kafka',
   'topic' = 'market.books',
@@ -27,7 +29,7 @@ CREATE TABLE live (
   h MAP<STRING, BYTES> METADATA FROM 'headers'
 ) WITH (
   'connector' = 'kafka',
-  'topic' = 'push.bbo;push.books',
+  'topic' = 'push.bbo;push.books;market.quarantine',
   'properties.bootstrap.servers' = '127.0.0.1:19092',
   'properties.linger.ms' = '0',
   'properties.acks' = 'all',

@@ -88,15 +88,37 @@ public final class Engine {
         return v;
     }
 
+    /** Why a record is none of this contract's log, as {@link #apply} finds; else null. */
+    public static String unreadable(byte[] value, String contract) {
+        if (value == null) {
+            return "record without a value";
+        }
+        Input in = new Input();
+        try {
+            new RecordDecoder().decode(value, in.record);
+        } catch (Refused e) {
+            return e.getMessage();
+        }
+        return stranger(in, contract);
+    }
+
+    private static String stranger(Input in, String contract) {
+        return in.record.contract.equals(contract) ? null : "record of contract " + in.record.contract + " among those of " + contract;
+    }
+
     private Verdict take(byte[] value, long appendMs, long computeMs, boolean thin, Output out) {
+        if (value == null) {
+            reason = "record without a value";
+            return Verdict.UNREADABLE;
+        }
         try {
             decoder.decode(value, input.record);
         } catch (Refused e) {
             reason = e.getMessage();
             return Verdict.UNREADABLE;
         }
-        if (!input.record.contract.equals(machine.contract())) {
-            reason = "record of contract " + input.record.contract + " among those of " + machine.contract();
+        reason = stranger(input, machine.contract());
+        if (reason != null) {
             return Verdict.UNREADABLE;
         }
         input.value = value;
