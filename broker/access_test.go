@@ -181,7 +181,7 @@ func TestConnectionsAreCountedByWhatOneHostHas(t *testing.T) {
 		{"192.0.2.1", "::ffff:192.0.2.1", true}, {"192.0.2.1", "192.0.2.2", false},
 		{"2001:db8::1", "2001:db8::ffff:1:2:3", true}, {"2001:db8::1", "2001:db8:0:1::1", false}, {"fe80::1%eth0", "fe80::2%eth1", true},
 	} {
-		if got := origin(netip.MustParseAddr(tt.a)) == origin(netip.MustParseAddr(tt.b)); got != tt.same {
+		if got := originOf(netip.MustParseAddr(tt.a)) == originOf(netip.MustParseAddr(tt.b)); got != tt.same {
 			t.Errorf("%s and %s: counted together %t", tt.a, tt.b, got)
 		}
 	}
@@ -342,7 +342,7 @@ func TestSocketThatTakesNothingIsClosed(t *testing.T) {
 
 func TestClientThatSendsButNeverReadsIsClosed(t *testing.T) {
 	t.Parallel()
-	b := startBroker(t, func(c *Config) { c.WriteTimeout, c.RequestsPerSecond = 10*minute, 0 })
+	b := startBroker(t, func(c *Config) { c.WriteTimeout, c.RequestsPerSecond, c.RequestsPerAddress = 10*minute, 0, 0 })
 	c := dial(t, b.Addrs().TCP, dialing{id: "c", readBuffer: 4096})
 	pings := strings.Repeat(string([]byte{packets.Pingreq << 4, 0}), 4096)
 	for {

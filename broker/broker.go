@@ -41,6 +41,7 @@ type Broker struct {
 	intakes  []*intake     // none: a goroutine waits for each client
 	accepts  atomic.Uint32 // connections that were given a pump
 	bans     *bans
+	gate     *gate
 	drainer  *drainer
 	admin    *admin.Server // nil: not configured
 	general  *general      // nil: market topics only
@@ -130,7 +131,6 @@ func mochiOptions(cfg *Config) *mqtt.Options {
 	}
 	return &mqtt.Options{
 		Capabilities:             caps,
-		SysTopicResendInterval:   24 * 60 * 60,                  // $SYS is not served; each round stops the world
 		ClientNetWriteBufferSize: 1,                             // whole packets in each Write
 		ClientNetReadBufferSize:  64,                            // our reader has a buffer
 		Logger:                   slog.New(slog.DiscardHandler), // it prints whole packets, passwords too
@@ -171,9 +171,7 @@ func (b *Broker) openIntakes() error {
 // has drained it, or the error that stopped it.
 func (b *Broker) Run(ctx context.Context) error {
 	if err := b.openIntakes(); err != nil {
-		return fmt.Errorf("broker: %w", err)
-	}
-	if err := b.mqtt.Serve(); err != nil { // no listeners: starts its event loop, which ends sessions
+		b.unbind()
 		return fmt.Errorf("broker: %w", err)
 	}
 	for _, a := range b.cfg.ArrivalTopics {
@@ -214,7 +212,7 @@ func (b *Broker) Run(ctx context.Context) error {
 			}
 		})
 	}
-	loops.Go(func() { b.reconcileLoop(ctx) })
+	loops.Go(func() { b.expiryLoop(ctx) })
 	if b.life != nil {
 		loops.Go(func() { b.life.run(ctx) })
 	}
@@ -237,7 +235,6 @@ func (b *Broker) Run(ctx context.Context) error {
 	}
 	stopPumps()
 	pumps.Wait()
-	_ = b.mqtt.Close()
 	stopAdmin()
 	last.Wait()
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {

@@ -101,6 +101,14 @@ type client struct {
 	ack packets.Packet // CONNACK
 }
 
+// offline returns the session of a client id if it has no connection.
+func offline(b *Broker, id string) *session {
+	if e, ok := b.sessions.find(id); ok && e.s.has(nil) {
+		return e.s
+	}
+	return nil
+}
+
 // dialing is what a test client puts into its CONNECT.
 type dialing struct {
 	id             string

@@ -40,6 +40,7 @@ type Config struct {
 	MaxConnectionsPerAddress int `yaml:"max_connections_per_address"` // of one IPv4 address or IPv6 /64; a proxy in front needs more; 0: no limit
 	ConnectsPerAddress       int `yaml:"connects_per_address"`        // new connections of one such address within 10 s; 0: no limit
 	RequestsPerSecond        int `yaml:"requests_per_second"`         // packets and filters of one client, acknowledgements aside; 0: no limit
+	RequestsPerAddress       int `yaml:"requests_per_address"`        // the same of all clients of one such address in a second; 0: no limit
 	MaxSessions              int `yaml:"max_sessions"`                // connected or waiting for their client to come back; those that wait make room
 	MaxFilters               int `yaml:"max_filters"`                 // subscriptions of one client
 	MaxAllFilters            int `yaml:"max_all_filters"`             // subscriptions of all clients
@@ -94,6 +95,7 @@ func DefaultConfig() Config {
 		MaxConnectionsPerAddress: 1000,
 		ConnectsPerAddress:       2000,
 		RequestsPerSecond:        100,
+		RequestsPerAddress:       5000,
 		MaxSessions:              40000,
 		MaxFilters:               2000,
 		MaxAllFilters:            500_000,
@@ -178,6 +180,7 @@ func (c *Config) Validate() error {
 		{"max_connections_per_address", int64(c.MaxConnectionsPerAddress), 0, 10_000_000},
 		{"connects_per_address", int64(c.ConnectsPerAddress), 0, 10_000_000},
 		{"requests_per_second", int64(c.RequestsPerSecond), 0, 10_000_000},
+		{"requests_per_address", int64(c.RequestsPerAddress), 0, 10_000_000},
 		{"max_sessions", int64(c.MaxSessions), 1, 10_000_000},
 		{"max_filters", int64(c.MaxFilters), 1, 100_000},
 		{"max_all_filters", int64(c.MaxAllFilters), 1, 1 << 30},

@@ -38,6 +38,7 @@ type conn struct {
 	who       identity
 	expiry    *time.Timer   // of its token; nil: none
 	requests  *rate.Limiter // what it may ask for in time; nil: no limit
+	shared    *rate.Limiter // the same of all clients of its address
 	ready     bool          // a publisher has said that its state is complete
 	keep      bool          // the session outlives the connection
 	v5        bool

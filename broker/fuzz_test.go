@@ -192,9 +192,8 @@ func (b *fuzzBroker) forgetRetained() {
 // forgetAbsent ends the sessions of clients that are away: in the general-purpose realm each may hold as many messages as generalInflight says.
 func (b *fuzzBroker) forgetAbsent() {
 	for _, e := range b.sessions.all() {
-		if s := b.sessions.offline(e.s.id); s != nil {
+		if s := offline(b.Broker, e.s.id); s != nil {
 			b.endSession(s)
-			b.forgetOffline(s.id)
 		}
 	}
 }

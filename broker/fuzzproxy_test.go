@@ -29,7 +29,7 @@ func clientIn(in []byte) (from netip.Addr, rest []byte, ok bool) {
 		return from, nil, false
 	}
 	from, _ = netip.AddrFromSlice(body[:size])
-	return origin(from), body[n:], true
+	return originOf(from), body[n:], true
 }
 
 // FuzzProxyHeader: behind a load balancer a client is whom the header names, and what follows the header is what it sends, however both are cut (version 1, a

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mochi-mqtt/server/v2/packets"
 	"github.com/pires/go-proxyproto"
+	"golang.org/x/time/rate"
 )
 
 // gate counts connections, in all and per address.
@@ -16,9 +17,11 @@ type gate struct {
 	connects        int // of one address within one window; 0: no limit
 	slack           int // so many above max are let in to be told why they are refused; further ones are just closed
 
+	requests int // of all clients of one address in a second; 0: no limit
+
 	mu      sync.Mutex
 	total   int
-	from    map[netip.Addr]int
+	from    map[netip.Addr]*origin
 	window  time.Time // when the present one began
 	arrived map[netip.Addr]int
 }
@@ -28,8 +31,15 @@ const (
 	maxArrived     = 1 << 17 // addresses that a window remembers
 )
 
-func newGate(limit, perAddress, connects int) *gate {
-	return &gate{max: limit, perAddress: perAddress, connects: connects, slack: min(8+limit/8, 256), from: map[netip.Addr]int{}, arrived: map[netip.Addr]int{}}
+// origin is an address with connections.
+type origin struct {
+	connections int
+	requests    *rate.Limiter // that they share; nil: no limit
+}
+
+func newGate(cfg *Config) *gate {
+	return &gate{max: cfg.MaxConnections, perAddress: cfg.MaxConnectionsPerAddress, connects: cfg.ConnectsPerAddress, requests: cfg.RequestsPerAddress,
+		slack: min(8+cfg.MaxConnections/8, 256), from: map[netip.Addr]*origin{}, arrived: map[netip.Addr]int{}}
 }
 
 // enter counts a connection in all; false if it is to be closed at once, and then it is not counted.
@@ -51,11 +61,16 @@ func (g *gate) enter() (refuse packets.Code, open bool) {
 func (g *gate) comesFrom(a netip.Addr, now time.Time) (refuse packets.Code, open bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.perAddress > 0 && g.from[a] >= g.perAddress+g.slack || !g.inTime(a, now) {
+	o := g.from[a]
+	if o != nil && g.perAddress > 0 && o.connections >= g.perAddress+g.slack || !g.inTime(a, now) {
 		return refuse, false
 	}
-	g.from[a]++
-	if g.perAddress > 0 && g.from[a] > g.perAddress {
+	if o == nil {
+		o = &origin{requests: newRate(g.requests, 0)}
+		g.from[a] = o
+	}
+	o.connections++
+	if g.perAddress > 0 && o.connections > g.perAddress {
 		refuse = packets.ErrQuotaExceeded
 	}
 	return refuse, true
@@ -90,13 +105,27 @@ func (g *gate) forget(from netip.Addr) {
 }
 
 func (g *gate) drop(from netip.Addr) {
-	if g.from[from]--; g.from[from] <= 0 {
+	o := g.from[from]
+	if o == nil {
+		return
+	}
+	if o.connections--; o.connections == 0 {
 		delete(g.from, from)
 	}
 }
 
-// origin is what connections are counted by: the address, of IPv6 its /64, since one host has all of that.
-func origin(a netip.Addr) netip.Addr {
+// requestsOf returns what the connections of a counted address may ask for in time; nil: no limit.
+func (g *gate) requestsOf(from netip.Addr) *rate.Limiter {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if o := g.from[from]; o != nil {
+		return o.requests
+	}
+	return nil
+}
+
+// originOf is what connections are counted by: the address, of IPv6 its /64, since one host has all of that.
+func originOf(a netip.Addr) netip.Addr {
 	if a = a.Unmap(); a.Is4() {
 		return a
 	}

@@ -110,6 +110,18 @@ func (g *general) subscribed(b *Broker, c *conn, pk packets.Packet) {
 	}
 }
 
+// expire forgets messages that are not to be sent any more [MQTT-3.3.2-5].
+func (g *general) expire(m *mqtt.Server, nowSeconds int64) {
+	for topic, pk := range m.Topics.Retained.GetAll() {
+		if pk.Expiry > 0 && pk.Expiry < nowSeconds {
+			m.Topics.Retained.Delete(topic)
+		}
+	}
+	for _, cl := range m.Clients.GetAll() {
+		cl.ClearExpiredInflights(nowSeconds, m.Options.Capabilities.MaximumMessageExpiryInterval)
+	}
+}
+
 // done releases what publishing or subscribed took.
 func (c *conn) done() {
 	if c.unlock != nil {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -334,148 +333,20 @@ func TestGeneralRealmRetainsAndSendsIdentifiers(t *testing.T) {
 	shared.silent() // [4.8.2]
 }
 
-func TestGeneralRealmTopicAliases(t *testing.T) {
-	t.Parallel()
-	b := startGeneral(t, nil)
-	out := dialAliases(t, b, "out", 2)
-	out.subscribe(filter("#", 1))
-	in := dial(t, b.Addrs().TCP, dialing{id: "in"})
-	if in.ack.Properties.TopicAliasMaximum != generalAliases {
-		t.Errorf("Topic Alias Maximum %d", in.ack.Properties.TopicAliasMaximum)
-	}
-	in.write([]byte{0x30, 8, 0, 1, 'a', 3, 0x23, 0, 1, '1'}) // sets the alias
-	in.write([]byte{0x30, 7, 0, 0, 3, 0x23, 0, 1, '2'})      // uses it
-	in.say("b", "3", 1, false)
-	in.say("c", "4", 0, false)
-	in.say("b", "5", 1, false)
-	for _, want := range []struct {
-		topic, payload string
-		alias          uint16
-	}{{"a", "1", 1}, {"", "2", 1}, {"b", "3", 2}, {"c", "4", 0}, {"", "5", 2}} {
-		if m := out.message(); m.TopicName != want.topic || string(m.Payload) != want.payload || m.Properties.TopicAlias != want.alias {
-			t.Errorf("topic %q alias %d %s, want %+v", m.TopicName, m.Properties.TopicAlias, m.Payload, want)
-		}
-	}
-}
-
-// dialAliases connects a client that takes topic aliases.
-func dialAliases(t *testing.T, b *Broker, id string, most byte) *client {
-	t.Helper()
-	c := dialRaw(t, b.Addrs().TCP, 0)
-	c.v = 5
-	body := append([]byte{0, 4, 'M', 'Q', 'T', 'T', 5, 2, 0, 60, 3, 0x22, 0, most, 0, byte(len(id))}, id...)
-	c.write(append([]byte{0x10, byte(len(body))}, body...))
-	c.until(packets.Connack)
-	return c
-}
-
-func TestGeneralRealmPublishesWills(t *testing.T) {
-	t.Parallel()
-	b := startGeneral(t, nil)
-	out := dial(t, b.Addrs().TCP, dialing{id: "out"})
-	out.subscribe(filter("gone/#", 2), filter("candle/#", 0))
-	for _, v := range []byte{4, 5} {
-		_ = dial(t, b.Addrs().TCP, dialing{id: "c", v: v, will: "gone/c"}).Close()
-		if m := out.take(); m.TopicName != "gone/c" || string(m.Payload) != "spoof" {
-			t.Errorf("MQTT %d: %s %s", v, m.TopicName, m.Payload)
-		}
-		late := dial(t, b.Addrs().TCP, dialing{id: "late"})
-		late.subscribe(filter("gone/c", 0))
-		if m := late.message(); !m.FixedHeader.Retain {
-			t.Errorf("MQTT %d: the will was not retained", v)
-		}
-		bye := dial(t, b.Addrs().TCP, dialing{id: "bye", v: v, will: "gone/bye"})
-		bye.write([]byte{0xe0, 0})
-		bye.closed()
-		_ = dial(t, b.Addrs().TCP, dialing{id: "market", v: v, will: "candle/1m/BTCUSDT"}).Close()
-	}
-	waitFor(t, "the connections to end", func() bool { return b.Stats().Connections == 3 })
-	out.silent()
-}
-
-// willing connects with a will that waits, in a session that lasts.
-func willing(t *testing.T, b *Broker, id string, delay, expiry byte, clean bool) *client {
-	t.Helper()
-	c := dialRaw(t, b.Addrs().TCP, 0)
-	c.v = 5
-	flags := byte(0x04)
-	if clean {
-		flags |= 2
-	}
-	body := []byte{0, 4, 'M', 'Q', 'T', 'T', 5, flags, 0, 60, 5, 0x11, 0, 0, 0, expiry, 0, byte(len(id))}
-	body = append(body, id...)
-	body = append(body, 5, 0x18, 0, 0, 0, delay, 0, 4, 'w', 'i', 'l', 'l', 0, byte(len(id)))
-	body = append(body, id...)
-	c.write(append([]byte{0x10, byte(len(body))}, body...))
-	c.until(packets.Connack)
-	return c
-}
-
-func TestDelayedWill(t *testing.T) {
-	t.Parallel()
-	b := startGeneral(t, nil)
-	out := dial(t, b.Addrs().TCP, dialing{id: "out"})
-	out.subscribe(filter("will", 0))
-	start := time.Now()
-	_ = willing(t, b, "waits", 1, 100, false).Close()
-	_ = willing(t, b, "session", 100, 2, false).Close()
-	_ = willing(t, b, "resumed", 3, 100, false).Close()
-	_ = willing(t, b, "replaced", 100, 100, false).Close()
-	waitFor(t, "the connections to end", func() bool { return b.Stats().Connections == 1 })
-	willing(t, b, "resumed", 100, 100, false)
-	willing(t, b, "replaced", 100, 100, true)
-	for _, want := range []struct {
-		id    string
-		after time.Duration
-	}{{"replaced", 0}, {"waits", time.Second}, {"session", 2 * time.Second}} {
-		if m := out.message(); string(m.Payload) != want.id || time.Since(start) < want.after {
-			t.Errorf("will of %s after %v, want %s after %v", m.Payload, time.Since(start), want.id, want.after)
-		}
-	}
-	time.Sleep(time.Until(start.Add(4 * time.Second))) // until the resumed session's will would have come
-	out.silent()
-}
-
 func TestExpiredRetainedMessageIsNotSent(t *testing.T) {
 	t.Parallel()
 	b := startGeneral(t, nil)
 	in := dial(t, b.Addrs().TCP, dialing{id: "in"})
-	in.write([]byte{0x31, 10, 0, 1, 'a', 5, 0x02, 0, 0, 0, 1, 'x'})
+	in.write([]byte{0x31, 10, 0, 1, 'a', 5, 0x02, 0, 0, 0, 100, 'x'})
 	in.ping()
-	time.Sleep(2 * time.Second) // the interval counts whole seconds
+	pk, ok := b.mqtt.Topics.Retained.Get("a")
+	if now := packetTime(); !ok || pk.Expiry < now+98 || pk.Expiry > now+100 {
+		t.Fatalf("retained %t, expires at %d, now is %d", ok, pk.Expiry, now)
+	}
+	pk.Expiry = packetTime() - 1 // and may not have been swept yet
+	b.mqtt.Topics.Retained.Add("a", pk)
 	in.subscribe(filter("#", 0))
 	in.silent()
-}
-
-func TestFlowHoldsBackAndNamesTopicsOnce(t *testing.T) {
-	encode := func(topic, payload string, qos byte, id uint16) []byte {
-		pk := packets.Packet{ProtocolVersion: 5, FixedHeader: packets.FixedHeader{Type: packets.Publish, Qos: qos}, TopicName: topic, Payload: []byte(payload),
-			PacketID: id, Properties: packets.Properties{ContentType: strings.Repeat("c", 124)}} // one byte of length becomes two
-		var b bytes.Buffer
-		if err := pk.PublishEncode(&b); err != nil {
-			t.Fatal(err)
-		}
-		return b.Bytes()
-	}
-	w := flow{window: 1, most: 1, unsent: func(uint16) bool { return false }}
-	var out []byte
-	for i := range uint16(3) {
-		out = w.add(out, encode("topic", fmt.Sprint(i), 1, i+1), true)
-	}
-	if len(w.held) != 2 || w.bytes == 0 {
-		t.Fatalf("%d held", len(w.held))
-	}
-	for i := range uint16(3) {
-		out = w.acked(out, i+1, true)
-	}
-	if len(w.held) != 0 || w.bytes != 0 || len(w.open) != 0 {
-		t.Fatalf("%d held, %d bytes, %d open", len(w.held), w.bytes, len(w.open))
-	}
-	br := newPacketReader(out)
-	for i := range 3 {
-		pk, err := readPacket(br, 5)
-		if err != nil || string(pk.Payload) != fmt.Sprint(i) || pk.Properties.TopicAlias != 1 || len(pk.Properties.ContentType) != 124 || (pk.TopicName == "") != (i > 0) {
-			t.Errorf("message %d: %v %q %s", i, err, pk.TopicName, pk.Payload)
-		}
-	}
+	b.mqtt.Topics.Retained.Add("a", pk)
+	waitFor(t, "it to be swept", func() bool { return b.mqtt.Topics.Retained.Len() == 0 })
 }

@@ -11,8 +11,7 @@ import (
 	"github.com/tickcast/tickcast/market"
 )
 
-// hook is the edge's half of mochi. Except OnClientExpired, every method runs in the goroutine that has the connection's reading side, whose panics are
-// recovered by Broker.contains.
+// hook is the edge's half of mochi. Every method runs in the goroutine that has the connection's reading side, whose panics are recovered by Broker.contains.
 type hook struct {
 	mqtt.HookBase
 	b *Broker
@@ -25,7 +24,7 @@ func (*hook) ID() string { return "tickcast" }
 func (*hook) Provides(event byte) bool {
 	switch event {
 	case mqtt.OnACLCheck, mqtt.OnSubscribe, mqtt.OnSubscribed, mqtt.OnUnsubscribed,
-		mqtt.OnPublish, mqtt.OnRetainMessage, mqtt.OnQosPublish, mqtt.OnPacketRead, mqtt.OnPacketEncode, mqtt.OnPacketProcessed, mqtt.OnClientExpired:
+		mqtt.OnPublish, mqtt.OnRetainMessage, mqtt.OnQosPublish, mqtt.OnPacketRead, mqtt.OnPacketEncode, mqtt.OnPacketProcessed:
 		return true
 	}
 	return false
@@ -48,7 +47,6 @@ func (b *Broker) welcomes(c *conn, pk packets.Packet) packets.Code {
 		c.window = min(c.window, rm)
 	}
 	c.keep = !expires(cl)
-	c.requests = newRequests(&b.cfg)
 	if b.general != nil {
 		c.flow = &flow{window: int(props.ReceiveMaximum), most: int(props.TopicAliasMaximum), unsent: c.unsent}
 	}
@@ -62,6 +60,7 @@ func (b *Broker) welcomes(c *conn, pk packets.Packet) packets.Code {
 	if code := b.admit(c, cl.ID, pk); code != packets.CodeSuccess {
 		return code
 	}
+	b.limitRequests(c)
 	messages, bytes := b.cfg.ClientMessages, int(b.cfg.ClientBytes)
 	if n := c.who.limits.MessagesPerSecond; n > 0 {
 		messages = n
@@ -77,14 +76,6 @@ func (b *Broker) welcomes(c *conn, pk packets.Packet) packets.Code {
 		c.pumpAll = b.hub.start
 	}
 	return packets.CodeSuccess
-}
-
-// expires says whether the session ends with the connection.
-func expires(cl *mqtt.Client) bool {
-	if cl.Properties.ProtocolVersion == 5 {
-		return cl.Properties.Props.SessionExpiryInterval == 0
-	}
-	return cl.Properties.Clean
 }
 
 // OnPacketEncode completes what mochi answers.
@@ -367,14 +358,4 @@ func (h *hook) OnUnsubscribed(cl *mqtt.Client, pk packets.Packet) {
 	for _, f := range pk.Filters {
 		h.b.hub.unsubscribe(s, c, f.Filter)
 	}
-}
-
-// OnClientExpired runs in mochi's event loop, where a panic would end the process. mochi forgets to take an expired client's filters out of its index.
-func (h *hook) OnClientExpired(cl *mqtt.Client) {
-	defer h.b.recovered("expired client")
-	if s := h.b.sessions.offline(cl.ID); s != nil {
-		h.b.endSession(s)
-	}
-	cl.ClearInflights()
-	h.b.mqtt.UnsubscribeClient(cl)
 }

@@ -193,6 +193,51 @@ func TestClientsThatAskTooMuchAreSentAway(t *testing.T) {
 	c.ping()
 }
 
+func TestClientsOfOneAddressShareTheirRequests(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, func(c *Config) { c.RequestsPerAddress = 20 })
+	one, other := dial(t, b.Addrs().TCP, dialing{id: "one"}), dial(t, b.Addrs().TCP, dialing{id: "other"})
+	one.ping()
+	for range 40 {
+		if _, err := other.Conn.Write([]byte{packets.Pingreq << 4, 0}); err != nil {
+			break
+		}
+	}
+	if code := other.closed(); code != packets.ErrMessageRateTooHigh.Code {
+		t.Errorf("DISCONNECT %#x, want 0x96", code)
+	}
+	one.write([]byte{packets.Pingreq << 4, 0}) // of what the other has left
+	if code := one.closed(); code != packets.ErrMessageRateTooHigh.Code {
+		t.Errorf("the other one: DISCONNECT %#x, want 0x96", code)
+	}
+	waitFor(t, "the address to be forgotten", func() bool {
+		b.gate.mu.Lock()
+		defer b.gate.mu.Unlock()
+		return len(b.gate.from) == 0
+	})
+}
+
+// A session that ends while its client is connected, by an operator or since its queue is full, leaves nothing in mochi either.
+func TestASessionThatIsEndedIsForgottenByMochi(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, func(c *Config) { c.QueueMessages, c.InflightWindow = 2, 1 })
+	for _, id := range []string{"kicked", "overflows", "overflows away"} {
+		c := dial(t, b.Addrs().TCP, dialing{id: id, resume: true, expiry: 600})
+		c.subscribe(filter("status/#", 1))
+		if id == "overflows away" {
+			_ = c.Conn.Close()
+			waitFor(t, "the client to be away", func() bool { return offline(b, id) != nil })
+		}
+	}
+	manage{b}.Kick("kicked")
+	for i := range int64(8) {
+		put(t, b, "status/A/feed", ver(1, 0, i+1), "x")
+	}
+	waitFor(t, "mochi to forget them", func() bool {
+		return b.Stats().Sessions == 0 && b.mqtt.Clients.Len() == 0 && len(b.mqtt.Topics.Subscribers("status/A/feed").Subscriptions) == 0
+	})
+}
+
 // A client may be back at the very moment at which its old session is forgotten.
 func TestForgettingAClientWaitsForOneThatTakesItsPlace(t *testing.T) {
 	t.Parallel()

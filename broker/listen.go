@@ -51,7 +51,7 @@ func (b *Broker) bind() (err error) {
 	if err != nil {
 		return fmt.Errorf("proxies%w", err)
 	}
-	g := newGate(b.cfg.MaxConnections, b.cfg.MaxConnectionsPerAddress, b.cfg.ConnectsPerAddress)
+	b.gate = newGate(&b.cfg)
 	for _, want := range []struct {
 		addr string
 		endpoint
@@ -69,7 +69,7 @@ func (b *Broker) bind() (err error) {
 			return fmt.Errorf("listen for %s: %w", want.name, err)
 		}
 		e := want.endpoint
-		e.gatedListener = &gatedListener{Listener: l, gate: g, tune: b.tune, stats: &b.stats, proxies: proxies, headerTimeout: b.cfg.ConnectTimeout.D()}
+		e.gatedListener = &gatedListener{Listener: l, gate: b.gate, tune: b.tune, stats: &b.stats, proxies: proxies, headerTimeout: b.cfg.ConnectTimeout.D()}
 		b.endpoints = append(b.endpoints, &e)
 	}
 	return nil

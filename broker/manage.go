@@ -95,7 +95,6 @@ func (b *Broker) expel(s *session, reason string) {
 	b.endSession(s)
 	if c == nil {
 		b.stats.disconnected(reason + " while offline")
-		b.forgetOffline(s.id)
 		return
 	}
 	c.setReason(reason)

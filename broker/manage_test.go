@@ -309,8 +309,10 @@ func TestListsOfManyClientsDoNotHoldPublishersUp(t *testing.T) {
 		s.attach(c, 1)
 		s.setHold(c, false)
 		b.hub.subscribe(s, c, subscription{filter: "candle/1m/A"})
-		s.detach(c)
+		s.detach(c, time.Now().Add(time.Hour))
+		b.sessions.mu.Lock()
 		b.sessions.byID[s.id] = s
+		b.sessions.mu.Unlock()
 	}
 	m, p := manage{b}, admin.Page{Number: 100, Limit: 100}
 	stop, done := make(chan struct{}), make(chan struct{})

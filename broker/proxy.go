@@ -59,7 +59,7 @@ func clientOf(c *proxyproto.Conn) (netip.Addr, bool) {
 
 func addressOf(c net.Conn) netip.Addr {
 	if a, ok := c.RemoteAddr().(*net.TCPAddr); ok {
-		return origin(a.AddrPort().Addr())
+		return originOf(a.AddrPort().Addr())
 	}
 	return netip.Addr{}
 }

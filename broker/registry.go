@@ -34,6 +34,26 @@ func (r *registry) claim(id string, c *conn, resume bool, queue int, current fun
 	return s, false, old
 }
 
+// holds says whether s is the session of its id.
+func (r *registry) holds(s *session) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return s != nil && r.byID[s.id] == s
+}
+
+// expire forgets the sessions whose time is over and returns them, to be ended.
+func (r *registry) expire(now time.Time) (ended []*session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, s := range r.byID {
+		if s.expired(now) {
+			delete(r.byID, id)
+			ended = append(ended, s)
+		}
+	}
+	return ended
+}
+
 // remove forgets a session, if it still is the one of its id.
 func (r *registry) remove(s *session) {
 	r.mu.Lock()
@@ -41,16 +61,6 @@ func (r *registry) remove(s *session) {
 	if r.byID[s.id] == s {
 		delete(r.byID, s.id)
 	}
-}
-
-// offline returns the session of a client id if it has no connection.
-func (r *registry) offline(id string) *session {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if s := r.byID[id]; s != nil && s.has(nil) {
-		return s
-	}
-	return nil
 }
 
 // mayTake says whether a client may use an id: not if its session belongs to a publisher or a token's subject, and another asks.

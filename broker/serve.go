@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -188,30 +187,30 @@ func (b *Broker) claim(c *conn) (present bool) {
 // release takes the connection out of its session, and ends that if nothing keeps it.
 func (b *Broker) release(c *conn, err error) {
 	defer func() { b.contains(c, recover()) }()
-	if c.client != nil {
-		c.client.Stop(err)
-		if c.panicked || c.listed && expires(c.client) {
-			b.delist(c.client)
-		}
-	}
-	c.done()
-	s := c.session.Load()
-	if s == nil {
+	if c.client == nil {
 		return
 	}
-	last := s.detach(c)
+	c.client.Stop(err)
+	c.done()
+	s := c.session.Load()
+	last := s != nil && s.detach(c, time.Now().Add(b.outlives(c.client)))
 	over := last && (c.panicked || expires(c.client))
 	if over {
 		b.endSession(s)
 	}
-	if b.general != nil {
+	if c.listed && !b.sessions.holds(s) { // it may have been ended while its client was here
+		b.delist(c.client)
+	}
+	if s != nil && b.general != nil {
 		b.general.connectionEnded(b, c, !last, over)
 	}
 }
 
+// endSession forgets a session. mochi forgets its client too, now if that is away, with its connection otherwise.
 func (b *Broker) endSession(s *session) {
 	b.sessions.remove(s)
 	b.hub.kill(s)
+	b.forgetOffline(s.id)
 }
 
 // makeRoom says whether a client of this id may have a session. Whoever is here goes before those who may come back: otherwise anyone could shut everyone out
@@ -221,9 +220,8 @@ func (b *Broker) makeRoom(id string) bool {
 	if ended == nil {
 		return ok
 	}
-	b.hub.kill(ended)
+	b.endSession(ended)
 	b.stats.disconnected("offline session made room")
-	b.forgetOffline(ended.id)
 	return ok
 }
 
@@ -244,30 +242,6 @@ func (b *Broker) endOverflowed(s *session) {
 	}
 	c.setReason("queue full")
 	_ = b.mqtt.DisconnectClient(c.client, packets.ErrQuotaExceeded)
-}
-
-// reconcileLoop closes connections that mochi has forgotten: as it forgets an expired client it can take a newer one of the same id out of its list, and
-// nothing could take such a session over.
-func (b *Broker) reconcileLoop(ctx context.Context) {
-	const interval = 10 * time.Second
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			b.reconcile()
-		}
-	}
-}
-
-func (b *Broker) reconcile() {
-	for _, c := range b.connected() {
-		if latest, ok := b.mqtt.Clients.Get(c.client.ID); !ok || latest != c.client {
-			c.closeFor("session takeover")
-		}
-	}
 }
 
 // connected returns the connections that have a session.

@@ -32,6 +32,7 @@ type session struct {
 	pacer      pacer
 	overflow   bool          // finals overflowed: the session is being ended
 	persistent bool          // outlives its connection
+	end        time.Time     // offline: until when
 	order      atomic.Uint32 // of the general-purpose realm's messages
 	unsent     unsent        // of these
 	hold       bool          // a SUBSCRIBE is being processed: nothing is sent before its SUBACK
@@ -141,15 +142,15 @@ func (s *session) attach(c *conn, window int) {
 	s.finals.resume(window)
 }
 
-// detach takes c away; false if the session has another connection by now. State and events are not kept: the client gets the latest when it is back. Of the
-// snapshot what is still to be sent is kept.
-func (s *session) detach(c *conn) bool {
+// detach takes c away until it comes back, or the session's time is over; false if the session has another connection by now. State and events are not kept: the
+// client gets the latest when it is back. Of the snapshot what is still to be sent is kept.
+func (s *session) detach(c *conn, end time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.conn != c {
 		return false
 	}
-	s.conn = nil
+	s.conn, s.end = nil, end
 	s.state.reset()
 	s.ahead = nil
 	s.pacer.reset()
@@ -171,6 +172,15 @@ func (s *session) resumable(who *identity) bool {
 		}
 	}
 	return true
+}
+
+// expired says whether the client has been away for too long. It does not wait for whoever is at work on the session: the registry is locked.
+func (s *session) expired(now time.Time) bool {
+	if !s.mu.TryLock() {
+		return false
+	}
+	defer s.mu.Unlock()
+	return s.conn == nil && now.After(s.end)
 }
 
 func (s *session) has(c *conn) bool {

@@ -371,11 +371,11 @@ func TestSnapshotGoesOnInAResumedSession(t *testing.T) {
 		for i := range 3 { // three times: what is left is kept each time
 			if !takeover {
 				_ = c.Conn.Close()
-				waitFor(t, "the end of the connection", func() bool { return b.sessions.offline("c") != nil })
+				waitFor(t, "the end of the connection", func() bool { return offline(b, "c") != nil })
 			}
 			if i == 1 {
 				put(t, b, name(topics-1), ver(1, 2000, 2), "new")
-				if s := b.sessions.offline("c"); s != nil && (s.snapshot.len() > 0 || s.snapshot.line.buf != nil) {
+				if s := offline(b, "c"); s != nil && (s.snapshot.len() > 0 || s.snapshot.line.buf != nil) {
 					t.Error("a session without a connection holds a line of topics")
 				}
 			}

@@ -98,7 +98,7 @@ func TestATokenSaysWhatItsBearerMayReadAndWhoItIs(t *testing.T) {
 			t.Errorf("%s", m.Payload)
 		}
 		_ = c.Close()
-		waitFor(t, "the end", func() bool { return b.sessions.offline("alice/filters") == nil && b.Stats().Subscriptions == 0 })
+		waitFor(t, "the end", func() bool { return offline(b, "alice/filters") == nil && b.Stats().Subscriptions == 0 })
 	}
 	plain, _ := connect("carol", tokenFor(t, "carol", hour, nil), 5)
 	if codes := plain.subscribe(filter("status/#", 1), filter("candle/1m/A", 0)); !slices.Equal(codes, []byte{1, na}) {
@@ -148,7 +148,7 @@ func TestASessionIsItsSubjectsOwn(t *testing.T) {
 		present  bool
 	}{{grant("candle/1m/+/closed"), true}, {grant("candle/5m/#"), false}} {
 		_ = c.Close()
-		waitFor(t, "the client to be away", func() bool { return b.sessions.offline("alice") != nil })
+		waitFor(t, "the client to be away", func() bool { return offline(b, "alice") != nil })
 		put(t, b, "candle/1m/A/closed", ver(1, int64(i), 1), "secret")
 		if c = session(tt.password); c.ack.SessionPresent != tt.present {
 			t.Errorf("session present %v, want %v", c.ack.SessionPresent, tt.present)

@@ -212,7 +212,7 @@ func TestNewConnectionsOfAnAddressAreLimitedInTime(t *testing.T) {
 	if _, err := c.next(patience); err == nil {
 		t.Error("a sixth was let in")
 	}
-	g := newGate(10, 0, 2)
+	g := newGate(&Config{MaxConnections: 10, ConnectsPerAddress: 2})
 	start, one, other := time.Unix(100, 0), netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 	for i, tt := range []struct {
 		at   time.Duration
