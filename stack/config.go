@@ -16,11 +16,15 @@ const (
 	PortsAuto  = "auto"
 )
 
+// OnlyServers leaves Tickcast's own roles out.
+const OnlyServers = "servers"
+
 // Config of the whole stack.
 type Config struct {
 	DataDir  string         `yaml:"data_dir"`  // data, logs and settings of every part
 	CacheDir string         `yaml:"cache_dir"` // Maven artifacts, shared by all data folders; empty: the user's cache folder
 	Ports    string         `yaml:"ports"`     // fixed, or auto: free ones
+	Only     string         `yaml:"only"`      // servers: Kafka, Flink with its jobs, Redis and PostgreSQL, for who runs the roles elsewhere; empty: everything
 	Java     string         `yaml:"java"`      // program, 17 or later
 	Kafka    KafkaConfig    `yaml:"kafka"`
 	Flink    FlinkConfig    `yaml:"flink"`
@@ -92,6 +96,8 @@ func (c *Config) Validate() error {
 		return errors.New("data_dir: is missing")
 	case c.Ports != PortsFixed && c.Ports != PortsAuto:
 		return fmt.Errorf("ports: %q, want %s or %s", c.Ports, PortsFixed, PortsAuto)
+	case c.Only != "" && c.Only != OnlyServers:
+		return fmt.Errorf("only: %q, want %s or nothing", c.Only, OnlyServers)
 	case c.Java == "":
 		return errors.New("java: is missing")
 	case c.Kafka.Heap < 128<<20:

@@ -12,14 +12,19 @@ type listed struct {
 	port *int
 }
 
+// ports are those that will be listened on.
 func (c *Config) ports() []listed {
-	return []listed{
+	ports := []listed{
 		{"kafka.port", &c.Kafka.Port}, {"kafka.controller_port", &c.Kafka.ControllerPort},
 		{"flink.rest_port", &c.Flink.RestPort}, {"flink.rpc_port", &c.Flink.RPCPort},
 		{"redis.port", &c.Redis.Port}, {"postgres.port", &c.Postgres.Port},
-		{"roles.page_port", &c.Roles.PagePort}, {"roles.mqtt_port", &c.Roles.MQTTPort}, {"roles.websocket_port", &c.Roles.WebSocketPort},
-		{"roles.admin_port", &c.Roles.AdminPort}, {"roles.history_port", &c.Roles.HistoryPort}, {"roles.simulator_port", &c.Roles.SimulatorPort},
 	}
+	if c.Only == OnlyServers {
+		return ports
+	}
+	return append(ports,
+		listed{"roles.page_port", &c.Roles.PagePort}, listed{"roles.mqtt_port", &c.Roles.MQTTPort}, listed{"roles.websocket_port", &c.Roles.WebSocketPort},
+		listed{"roles.admin_port", &c.Roles.AdminPort}, listed{"roles.history_port", &c.Roles.HistoryPort}, listed{"roles.simulator_port", &c.Roles.SimulatorPort})
 }
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

@@ -85,11 +85,13 @@ func New(ctx context.Context, cfg Config, out io.Writer) (_ *Stack, err error) {
 	for _, j := range flinksql.Jobs() {
 		s.parts = append(s.parts, s.job(j))
 	}
-	roles, err := s.roles()
-	if err != nil {
-		return nil, err
+	if s.cfg.Only != OnlyServers {
+		roles, err := s.roles()
+		if err != nil {
+			return nil, err
+		}
+		s.parts = append(s.parts, roles...)
 	}
-	s.parts = append(s.parts, roles...)
 	s.journal, err = newJournal(s.dataDir, s.parts)
 	return s, err
 }

@@ -7,7 +7,7 @@ import (
 )
 
 func newStackUp() *cobra.Command {
-	var path, data, ports string
+	var path, data, ports, only string
 	cmd := &cobra.Command{
 		Use: "up", Args: cobra.NoArgs,
 		Short: "Start everything and keep it running until Ctrl-C or `tickcast stack down`",
@@ -22,6 +22,9 @@ func newStackUp() *cobra.Command {
 			if ports != "" {
 				cfg.Ports = ports
 			}
+			if only != "" {
+				cfg.Only = only
+			}
 			s, err := stack.New(cmd.Context(), cfg, cmd.OutOrStdout())
 			if err != nil {
 				return err
@@ -32,5 +35,6 @@ func newStackUp() *cobra.Command {
 	cmd.Flags().StringVarP(&path, "config", "c", "", "configuration file (default: the shipped stack.yaml)")
 	cmd.Flags().StringVar(&data, "data", "", "folder for data, logs and settings (default: as configured)")
 	cmd.Flags().StringVar(&ports, "ports", "", "fixed, or auto: free ones (default: as configured)")
+	cmd.Flags().StringVar(&only, "only", "", "servers: without Tickcast's own roles, for who runs them elsewhere (default: as configured)")
 	return cmd
 }
