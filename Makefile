@@ -14,7 +14,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 DEPGUARD    := github.com/OpenPeeDeeP/depguard/v2/cmd/depguard@v2.3.0
 NATS        := github.com/nats-io/nats-server/v2@v2.15.2
 
-.PHONY: help run stack functions build test check lint race java e2e interop stall kill fuzz conformance soak rest bench bench-edge clean
+.PHONY: help run stack functions build test check lint race java e2e interop stall kill fuzz conformance soak rest bench bench-edge bench-stack clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -126,6 +126,10 @@ bench: web/dist/index.html ## Event to MQTT client (trades, books), compute's tr
 bench-edge: build $(TOOLS)/stock-mochi ## The edge beside mosquitto, nats-server and stock mochi, those that are there: about 6 minutes (ARGS="--runs 1" is shorter)
 	@test -x $(TOOLS)/nats-server || GOBIN=$(TOOLS) go install $(NATS) || echo "nats-server: not to be had, goes on without"
 	$(BIN) bench compare --tools $(TOOLS) $(ARGS)
+
+bench-stack: build $(FUNCTIONS) ## Real Kafka and Flink, a bridge and an edge: trade to MQTT client stage by stage, a replay of 5 million trades: about 6 minutes (ARGS="--short" is shorter)
+	@deploy/need.sh stack
+	$(BIN) bench stack --plot bin/bench-stack.svg $(ARGS)
 
 $(TOOLS)/stock-mochi: broker/stock/main.go go.mod
 	go build -trimpath -o $@ ./broker/stock

@@ -16,15 +16,19 @@ const (
 	PortsAuto  = "auto"
 )
 
-// OnlyServers leaves Tickcast's own roles out.
-const OnlyServers = "servers"
+// What Config.Only names.
+const (
+	OnlyServers = "servers" // without Tickcast's own roles
+	OnlyFlink   = "flink"   // Kafka and Flink
+	OnlyKafka   = "kafka"   // Kafka with its topics
+)
 
 // Config of the whole stack.
 type Config struct {
 	DataDir  string         `yaml:"data_dir"`  // data, logs and settings of every part
 	CacheDir string         `yaml:"cache_dir"` // Maven artifacts, shared by all data folders; empty: the user's cache folder
 	Ports    string         `yaml:"ports"`     // fixed, or auto: free ones
-	Only     string         `yaml:"only"`      // servers: Kafka, Flink with its jobs, Redis and PostgreSQL, for who runs the roles elsewhere; empty: everything
+	Only     string         `yaml:"only"`      // servers: without the roles, for who runs them elsewhere; flink: Kafka and Flink; kafka: that alone; empty: everything
 	Java     string         `yaml:"java"`      // program, 17 or later
 	Kafka    KafkaConfig    `yaml:"kafka"`
 	Flink    FlinkConfig    `yaml:"flink"`
@@ -96,8 +100,8 @@ func (c *Config) Validate() error {
 		return errors.New("data_dir: is missing")
 	case c.Ports != PortsFixed && c.Ports != PortsAuto:
 		return fmt.Errorf("ports: %q, want %s or %s", c.Ports, PortsFixed, PortsAuto)
-	case c.Only != "" && c.Only != OnlyServers:
-		return fmt.Errorf("only: %q, want %s or nothing", c.Only, OnlyServers)
+	case c.Only != "" && c.Only != OnlyServers && c.Only != OnlyFlink && c.Only != OnlyKafka:
+		return fmt.Errorf("only: %q, want %s, %s, %s or nothing", c.Only, OnlyServers, OnlyFlink, OnlyKafka)
 	case c.Java == "":
 		return errors.New("java: is missing")
 	case c.Kafka.Heap < 128<<20:

@@ -19,7 +19,7 @@ func (c *Config) ports() []listed {
 		{"flink.rest_port", &c.Flink.RestPort}, {"flink.rpc_port", &c.Flink.RPCPort},
 		{"redis.port", &c.Redis.Port}, {"postgres.port", &c.Postgres.Port},
 	}
-	if c.Only == OnlyServers {
+	if c.Only != "" {
 		return ports
 	}
 	return append(ports,

@@ -73,27 +73,42 @@ func New(ctx context.Context, cfg Config, out io.Writer) (_ *Stack, err error) {
 	if err := keepOldLogs(filepath.Join(s.dataDir, "logs")); err != nil {
 		return nil, err
 	}
-	postgres, err := s.postgres()
-	if err != nil {
+	if err := s.choose(); err != nil {
 		return nil, err
-	}
-	s.parts = append(s.parts, postgres, s.redis(), s.kafka(), s.jobManager())
-	for i := range s.cfg.Flink.TaskManagers {
-		s.parts = append(s.parts, s.taskManager(i+1))
-	}
-	s.parts = append(s.parts, s.topics())
-	for _, j := range flinksql.Jobs() {
-		s.parts = append(s.parts, s.job(j))
-	}
-	if s.cfg.Only != OnlyServers {
-		roles, err := s.roles()
-		if err != nil {
-			return nil, err
-		}
-		s.parts = append(s.parts, roles...)
 	}
 	s.journal, err = newJournal(s.dataDir, s.parts)
 	return s, err
+}
+
+// choose makes the parts that are to run.
+func (s *Stack) choose() error {
+	only := s.cfg.Only
+	if only == "" || only == OnlyServers {
+		postgres, err := s.postgres()
+		if err != nil {
+			return err
+		}
+		s.parts = append(s.parts, postgres, s.redis())
+	}
+	s.parts = append(s.parts, s.kafka())
+	if only != OnlyKafka {
+		s.parts = append(s.parts, s.jobManager())
+		for i := range s.cfg.Flink.TaskManagers {
+			s.parts = append(s.parts, s.taskManager(i+1))
+		}
+	}
+	s.parts = append(s.parts, s.topics())
+	if only != OnlyKafka {
+		for _, j := range flinksql.Jobs() {
+			s.parts = append(s.parts, s.job(j))
+		}
+	}
+	if only != "" {
+		return nil
+	}
+	roles, err := s.roles()
+	s.parts = append(s.parts, roles...)
+	return err
 }
 
 // keepOldLogs moves the logs of the run before aside, one generation.

@@ -16,7 +16,7 @@ import (
 
 func newBench() *cobra.Command {
 	cmd := &cobra.Command{Use: "bench", Short: "Measure"}
-	cmd.AddCommand(newBenchEdge(), newBenchCompare())
+	cmd.AddCommand(newBenchEdge(), newBenchCompare(), newBenchStack())
 	return cmd
 }
 

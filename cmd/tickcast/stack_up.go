@@ -35,6 +35,6 @@ func newStackUp() *cobra.Command {
 	cmd.Flags().StringVarP(&path, "config", "c", "", "configuration file (default: the shipped stack.yaml)")
 	cmd.Flags().StringVar(&data, "data", "", "folder for data, logs and settings (default: as configured)")
 	cmd.Flags().StringVar(&ports, "ports", "", "fixed, or auto: free ones (default: as configured)")
-	cmd.Flags().StringVar(&only, "only", "", "servers: without Tickcast's own roles, for who runs them elsewhere (default: as configured)")
+	cmd.Flags().StringVar(&only, "only", "", "servers: without Tickcast's own roles, for who runs them elsewhere; flink: Kafka and Flink; kafka: that alone (default: as configured)")
 	return cmd
 }
