@@ -143,6 +143,8 @@ type forwarder struct {
 	clocks   *clockWatch
 	watched  time.Time
 	warnedAt time.Time
+	toldAt   time.Time // of tell
+	told     int64     // old versions by then
 }
 
 func (f *forwarder) forward(rec *kafka.Record, now time.Time) {
@@ -177,11 +179,27 @@ func (f *forwarder) publish(m catalog.Message) {
 	}
 }
 
+// tellEvery is how often the log says that old versions came.
+const tellEvery = 10 * time.Second
+
+// tell says that a job began again at its checkpoint: its records of since then come once more. A few come without that, after a revision.
+func (f *forwarder) tell(now time.Time) {
+	if now.Sub(f.toldAt) < tellEvery {
+		return
+	}
+	old := f.old.Load()
+	if old > f.told && !f.toldAt.IsZero() { // what the start read twice is no news
+		f.log.Info("versions that the edge had already came again and were passed over", "records", old-f.told)
+	}
+	f.toldAt, f.told = now, old
+}
+
 func (f *forwarder) watch(now time.Time) {
 	if now.Sub(f.watched) < pollEvery {
 		return
 	}
 	f.watched = now
+	f.tell(now)
 	select {
 	case cat := <-f.changes:
 		for _, m := range f.clocks.follow(cat, now) {

@@ -74,7 +74,7 @@ func DefaultConfig() Config {
 		Kafka: KafkaConfig{Port: 19092, ControllerPort: 19093, Heap: 512 << 20},
 		Flink: FlinkConfig{Functions: "flink-sql/java/functions/target/tickcast-flink.jar", RestPort: 18082, RPCPort: 16123, TaskManagers: 2, Slots: 4, Parallelism: 2, Heap: 1 << 30, StateMemory: 512 << 20, Checkpoint: configs.Duration(time.Minute)},
 		Redis: RedisConfig{Port: 16379}, Postgres: PostgresConfig{Port: 15432, Account: "postgres"},
-		Roles: RolesConfig{PagePort: 8080, MQTTPort: 1883, WebSocketPort: 8083, AdminPort: 18083, HistoryPort: 18080, SimulatorPort: 18081}}
+		Roles: RolesConfig{Rate: 4, PagePort: 8080, MQTTPort: 1883, WebSocketPort: 8083, AdminPort: 18083, HistoryPort: 18080, SimulatorPort: 18081}}
 }
 
 // Load reads a configuration file over the defaults; an empty path means the shipped stack.yaml.
@@ -121,6 +121,8 @@ func (c *Config) Validate() error {
 	case f.Checkpoint.D() < time.Second || f.Checkpoint.D() > 5*time.Minute:
 		// the exactly-once sink's transactions live from one checkpoint to the next, and must not come near transactionTimeout
 		return fmt.Errorf("flink.checkpoint: %s, want 1s to 5m", f.Checkpoint)
+	case c.Roles.Rate <= 0 || c.Roles.Rate > 10_000:
+		return fmt.Errorf("roles.rate: %g, want above 0 and at most 10000 trades a second", c.Roles.Rate)
 	case c.Postgres.Account == "":
 		return errors.New("postgres.account: is missing")
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -19,7 +20,9 @@ func partTaskManager(n int) string { return fmt.Sprintf("taskmanager-%d", n) }
 const maxParallelism = 128
 
 // flinkConfig is config.yaml of all of Flink's processes; that of jobs is read by the SQL client, which submits them. What departs from a default and why:
-// the buffer timeout (100 ms) and heartbeats (10 s, 50 s) are far too slow for live prices; RocksDB's timers would cost a read each, and there are none; three retained checkpoints outlive a JobManager and a
+// the buffer timeout (100 ms) and heartbeats (10 s, 50 s) are far too slow for live prices. A process that has died refuses two heartbeats and is known to be gone within two seconds; heartbeat.timeout is
+// for machines that vanish, and above what a machine with too much to do makes processes stand still, who would be taken for dead and make it worse. For so long TaskManagers also go on computing
+// without their JobManager, while the supervisor starts another; RocksDB's timers would cost a read each, and there are none; three retained checkpoints outlive a JobManager and a
 // damaged newest one. blob.server.port and the TaskManagers' ports are 0: nobody but they themselves need to know them.
 const flinkConfig = `jobmanager.rpc.address: 127.0.0.1
 jobmanager.rpc.port: %[1]d
@@ -50,8 +53,13 @@ restart-strategy.type: exponential-delay
 restart-strategy.exponential-delay.initial-backoff: 200 ms
 restart-strategy.exponential-delay.max-backoff: 10 s
 heartbeat.interval: 1000
-heartbeat.timeout: 6000
+heartbeat.timeout: 15000
 heartbeat.rpc-failure-threshold: 2
+`
+
+// quietClients leaves out of the logs the hundred settings that each of Kafka's many clients prints when it is made.
+const quietClients = `logger.kafka.name=org.apache.flink.kafka.shaded.org.apache.kafka
+logger.kafka.level=WARN
 `
 
 // javaModules opens what Flink reaches into since Java 17. The list is env.java.opts.all of Flink's own config.yaml, which only its shell scripts read.
@@ -77,7 +85,7 @@ func (s *Stack) writeFlinkConfig() error {
 	}
 	return writeFiles(map[string]string{
 		filepath.Join(dir, "conf", "config.yaml"):      fmt.Sprintf(flinkConfig, f.RPCPort, f.Slots, f.RestPort, dir, f.Parallelism, maxParallelism, f.Checkpoint.D().Milliseconds()),
-		filepath.Join(dir, "conf", "log4j.properties"): fmt.Sprintf(log4jConsole, "INFO"),
+		filepath.Join(dir, "conf", "log4j.properties"): fmt.Sprintf(log4jConsole, "INFO") + quietClients,
 	})
 }
 
@@ -124,15 +132,27 @@ const (
 	overheadMiB         = 192
 )
 
+// taskManagerRest is how long a TaskManager that has died is not started again: where the slots of the others are enough, the jobs begin again there at once, and the start of a JVM would take
+// the processor from them. Ten seconds are twice what that takes.
+func (s *Stack) taskManagerRest() time.Duration {
+	if f := &s.cfg.Flink; jobs*f.Parallelism <= f.Slots*(f.TaskManagers-1) {
+		return 10 * time.Second
+	}
+	return 0
+}
+
 func (s *Stack) taskManager(n int) *part {
 	name := partTaskManager(n)
-	return s.part(program{name: name, needs: []string{partJobManager}, stop: syscall.SIGTERM, patience: 15 * time.Second,
+	starts, id := 0, ""
+	return s.part(program{name: name, needs: []string{partJobManager}, stop: syscall.SIGTERM, patience: 15 * time.Second, rest: s.taskManagerRest(),
 		command: func() (*exec.Cmd, error) {
 			if err := s.writeFlinkConfig(); err != nil {
 				return nil, err
 			}
+			starts++
+			id = fmt.Sprintf("%s.%d", name, starts) // the JobManager may not know yet that the one before is dead
 			heapMiB := int(s.cfg.Flink.Heap >> 20)
-			args := []string{"--configDir", filepath.Join(s.flinkDir(), "conf"), "-D", "taskmanager.resource-id=" + name, "-D", "taskmanager.cpu.cores=1.0"}
+			args := []string{"--configDir", filepath.Join(s.flinkDir(), "conf"), "-D", "taskmanager.resource-id=" + id, "-D", "taskmanager.cpu.cores=1.0"}
 			for _, m := range []struct {
 				key string
 				mib int
@@ -152,10 +172,8 @@ func (s *Stack) taskManager(n int) *part {
 			if err != nil {
 				return err
 			}
-			for _, id := range ids {
-				if id == name {
-					return nil
-				}
+			if slices.Contains(ids, id) {
+				return nil
 			}
 			return fmt.Errorf("is not registered at the JobManager %s", s.restAddr())
 		},

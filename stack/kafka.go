@@ -121,8 +121,9 @@ func (s *Stack) topics() *part {
 		if err != nil {
 			return err
 		}
-		defer admin.Close()
-		if _, err := admin.Apply(ctx, kafka.Specs(s.cat), replication); err != nil {
+		_, err = admin.Apply(ctx, kafka.Specs(s.cat), replication)
+		admin.Close() // one that is kept says on the terminal, again and again, that Kafka is away
+		if err != nil {
 			return err
 		}
 		if err := s.awaitLeaders(ctx); err != nil {

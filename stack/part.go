@@ -13,6 +13,7 @@ type part struct {
 	name  string
 	addr  string   // for people
 	needs []string // parts that must be ready before it starts the first time
+	rest  time.Duration
 
 	// run starts it, calls up when it answers, and blocks until it has died (an error that says how) or, ctx ended, has stopped.
 	run func(ctx context.Context, up func()) error
@@ -77,9 +78,10 @@ func (s *Stack) keep(ctx context.Context, p *part, ready chan<- struct{}) error 
 		if e := s.journal.set(p.name, func(st *PartStatus) { st.State, st.Since, st.Restarts = stateDied, time.Now(), st.Restarts+1 }); e != nil {
 			return e
 		}
-		s.say(p.name, p.addr, fmt.Sprintf("%v; starting it again in %s", err, backoff))
+		pause := max(backoff, p.rest)
+		s.say(p.name, p.addr, fmt.Sprintf("%v; starting it again in %s", err, pause))
 		select {
-		case <-time.After(backoff):
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return nil
 		}

@@ -21,6 +21,7 @@ type program struct {
 	check    func(ctx context.Context) error // one question whether it answers
 	stop     syscall.Signal
 	patience time.Duration // how long it may take to stop before it is killed
+	rest     time.Duration // when it has died it is not started again before that
 }
 
 const (
@@ -32,7 +33,7 @@ func (s *Stack) logFile(name string) string { return filepath.Join(s.dataDir, "l
 
 // part makes the part that runs a program.
 func (s *Stack) part(p program) *part {
-	return &part{name: p.name, addr: p.addr, needs: p.needs, run: func(ctx context.Context, up func()) error { return s.runProgram(ctx, &p, up) }}
+	return &part{name: p.name, addr: p.addr, needs: p.needs, rest: p.rest, run: func(ctx context.Context, up func()) error { return s.runProgram(ctx, &p, up) }}
 }
 
 func (s *Stack) runProgram(ctx context.Context, p *program, up func()) error {

@@ -14,14 +14,15 @@ import (
 	"time"
 )
 
-// RolesConfig are the ports of Tickcast's own roles. Ingest, engine and bridge open none.
+// RolesConfig are the ports of Tickcast's own roles, of which ingest, engine and bridge open none, and how busy the simulated markets are.
 type RolesConfig struct {
-	PagePort      int `yaml:"page_port"`
-	MQTTPort      int `yaml:"mqtt_port"`
-	WebSocketPort int `yaml:"websocket_port"`
-	AdminPort     int `yaml:"admin_port"`
-	HistoryPort   int `yaml:"history_port"`
-	SimulatorPort int `yaml:"simulator_port"`
+	Rate          float64 `yaml:"rate"` // trades a second of each contract
+	PagePort      int     `yaml:"page_port"`
+	MQTTPort      int     `yaml:"mqtt_port"`
+	WebSocketPort int     `yaml:"websocket_port"`
+	AdminPort     int     `yaml:"admin_port"`
+	HistoryPort   int     `yaml:"history_port"`
+	SimulatorPort int     `yaml:"simulator_port"`
 }
 
 const (
@@ -79,9 +80,9 @@ func (s *Stack) roles() ([]*part, error) {
 		{partBridge, "bridge", "", []string{partTopics, partEdge},
 			fmt.Sprintf("bridge:\n  kafka: %s\n  remote: {url: %q, username: bridge, password_env: %s}\n", kafka, "mqtt://"+loopback(r.MQTTPort), bridgePassword), page + "/health/ready"},
 		{partSimulator, "simexchange", simulator, nil,
-			fmt.Sprintf("simulator: {listen: %q, data_dir: %q, market: {seed: 1, rate: 4}}\n", loopback(r.SimulatorPort), file("simulator")), simulator + "/api/v3/ping"},
+			fmt.Sprintf("simulator: {listen: %q, data_dir: %q, market: {seed: 1, rate: %g}}\n", loopback(r.SimulatorPort), file("simulator"), r.Rate), simulator + "/api/v3/ping"},
 		{partEngine, "engine", "", []string{partTopics},
-			fmt.Sprintf("kafka: %s\nengine:\n  data_dir: %q\n  markets: {BTC-PERP: {price: \"65000\", qty: \"0.05\", rate: 4, seed: 1}}\n", kafka, file("engine")), ""},
+			fmt.Sprintf("kafka: %s\nengine:\n  data_dir: %q\n  markets: {BTC-PERP: {price: \"65000\", qty: \"0.05\", rate: %g, seed: 1}}\n", kafka, file("engine"), r.Rate), ""},
 		{partIngest, "ingest", "", []string{partTopics, partSimulator},
 			fmt.Sprintf("kafka: %s\ningest: {venue: binance, simulated: true, binance: {rest_url: %q, ws_url: %q}}\n", kafka, simulator, "ws://"+loopback(r.SimulatorPort)), ""},
 	} {
