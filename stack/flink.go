@@ -89,11 +89,16 @@ func (s *Stack) writeFlinkConfig() error {
 	})
 }
 
+// remotingTimeout is how long a process of Flink may take until it can be reached: 10 s by default, after which it gives up, as it does on a machine that is busy with other JVMs. Flink's own
+// option for it (pekko.startup-timeout) is one that Pekko does not read any more; Pekko's defaults are overridden by properties of the JVM.
+const remotingTimeout = "-Dpekko.remote.classic.startup-timeout=2min"
+
 // flinkJava is a process of Flink: options of the JVM, class and arguments. On the class path are Flink, our functions and the jars of more.
 func (s *Stack) flinkJava(options, more []string, class string, args ...string) *exec.Cmd {
 	conf := filepath.Join(s.flinkDir(), "conf")
 	jars := []string{filepath.Join(s.dist.flink, "*"), s.functions}
 	all := append(javaModules(), options...)
+	all = append(all, remotingTimeout)
 	all = append(all, "-Djava.io.tmpdir="+filepath.Join(s.flinkDir(), "tmp"), "-Dlog4j.configurationFile=file:"+filepath.Join(conf, "log4j.properties"), "-cp", strings.Join(append(jars, more...), ":"), class)
 	cmd := exec.Command(s.tools.java, append(all, args...)...)
 	cmd.Env = append(os.Environ(), "FLINK_CONF_DIR="+conf, "FLINK_LIB_DIR="+s.dist.flink, "FLINK_OPT_DIR="+s.dist.flinkClient, "FLINK_PLUGINS_DIR="+filepath.Join(s.flinkDir(), "plugins"))

@@ -24,7 +24,7 @@ const (
 	firstBackoff = 200 * time.Millisecond
 	maxBackoff   = 10 * time.Second
 	calmDown     = time.Minute
-	firstTries   = 3               // Flink gives up when its remoting takes over 10 s to start (pekko.remote.classic.startup-timeout, out of reach), as it does while five JVMs start on a busy machine
+	firstTries   = 3               // while five JVMs start on a busy machine one can fail for that alone
 	startWithin  = 5 * time.Minute // the first start of each part, once those that it needs are ready
 )
 
