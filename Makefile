@@ -14,7 +14,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 DEPGUARD    := github.com/OpenPeeDeeP/depguard/v2/cmd/depguard@v2.3.0
 NATS        := github.com/nats-io/nats-server/v2@v2.15.2
 
-.PHONY: help run stack functions build test check lint race java e2e interop stall kill fuzz conformance soak rest bench bench-edge bench-stack clean
+.PHONY: help run stack functions build test check lint race java e2e interop stack-test stall kill fuzz conformance soak rest bench bench-edge bench-stack clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -46,7 +46,7 @@ web/dist/index.html: $(WEB_SRC)
 
 test: ## Every test: checks, race detector, third-party clients, the page in a browser (installs what they need)
 	@deploy/need.sh test
-	$(MAKE) check java interop e2e
+	$(MAKE) check java stack-test interop e2e
 
 check: lint race ## What needs no other program than Go and Node: format, vet, linters, unit tests with -race
 
@@ -70,6 +70,10 @@ java: ## The engines that Flink runs: build, JUnit, and the same answers as comp
 	@deploy/need.sh java
 	cd flink-sql/java && mvn -q -B test
 	TICKCAST_REQUIRE=1 TICKCAST_PARITY=$(or $(PARITY),20) go test -count=1 -run Parity ./compute/candle ./compute/orderbook
+
+stack-test: web/dist/index.html $(FUNCTIONS) ## Real Kafka, Flink, Redis and PostgreSQL, started once for all of these tests, and Tickcast's roles over them
+	@deploy/need.sh stack
+	TICKCAST_REQUIRE=1 go test -count=1 -timeout 20m ./e2e/stack/...
 
 CLIENTS := simexchange/clients/node_modules broker/clients/node_modules broker/clients/java/lib docs/snippets/node_modules docs/snippets/venv
 
