@@ -91,7 +91,7 @@ func (s *Stack) writeFlinkConfig() error {
 
 // remotingTimeout is how long a process of Flink may take until it can be reached: 10 s by default, after which it gives up, as it does on a machine that is busy with other JVMs. Flink's own
 // option for it (pekko.startup-timeout) is one that Pekko does not read any more; Pekko's defaults are overridden by properties of the JVM.
-const remotingTimeout = "-Dpekko.remote.classic.startup-timeout=2min"
+const remotingTimeout = "-Dpekko.remote.classic.startup-timeout=120s"
 
 // flinkJava is a process of Flink: options of the JVM, class and arguments. On the class path are Flink, our functions and the jars of more.
 func (s *Stack) flinkJava(options, more []string, class string, args ...string) *exec.Cmd {
