@@ -82,9 +82,12 @@ func (p *Phase) panel(b *strings.Builder, left int, low, high float64) {
 	for _, q := range []struct {
 		share float64
 		label string
-	}{{0, "0 %"}, {.5, "50 %"}, {.9, "90 %"}, {.99, "99 %"}, {.999, "99.9 %"}, {.9999, "99.99 %"}} {
-		at := x(-math.Log10(1 - q.share))
-		fmt.Fprintf(b, `<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke="#e4e4e4"/><text x="%.1f" y="%d" text-anchor="middle" fill="#555">%s</text>`+"\n", at, marginTop, at, marginTop+panelHeight, at, marginTop+panelHeight+18, q.label)
+	}{{.5, "50 %"}, {.9, "90 %"}, {.99, "99 %"}, {.999, "99.9 %"}, {.9999, "99.99 %"}} {
+		at, anchor := x(-math.Log10(1-q.share)), "middle"
+		if q.share == .9999 { // or it would run into the next panel
+			anchor = "end"
+		}
+		fmt.Fprintf(b, `<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke="#e4e4e4"/><text x="%.1f" y="%d" text-anchor="%s" fill="#555">%s</text>`+"\n", at, marginTop, at, marginTop+panelHeight, at, marginTop+panelHeight+18, anchor, q.label)
 	}
 	fmt.Fprintf(b, `<text x="%d" y="%d" text-anchor="middle" fill="#555">share of trades that took no longer</text>`+"\n", left+panelWidth/2, marginTop+panelHeight+38)
 	for i := range p.Stages {

@@ -154,14 +154,20 @@ func (s *system) replay(ctx context.Context, e *expectation, r *Replay, limit ti
 	if err != nil {
 		return err
 	}
+	before, err := s.usage()
+	if err != nil {
+		return err
+	}
 	select {
 	case <-p.done:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	if r.CPU, err = s.usage(); err != nil {
+	after, err := s.usage()
+	if err != nil {
 		return err
 	}
+	r.CPU = since(after, before)
 	r.Seconds, r.SecondHalf = p.last.Sub(job.running).Seconds(), p.last.Sub(p.half).Seconds()
 	if err := s.checkpoint(ctx, job.id); err != nil { // which commits the ledger
 		return err

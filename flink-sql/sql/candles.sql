@@ -55,6 +55,9 @@ CREATE TABLE ledger (
   'topic' = '${topic.ledger.candles}',
   'properties.bootstrap.servers' = '${brokers}',
   'properties.transaction.timeout.ms' = '${transaction_timeout_ms}',
+  'properties.linger.ms' = '100', -- its readers wait for the next checkpoint anyway, and a request for each record costs more than all else that is done for it
+  'properties.batch.size' = '131072',
+  'properties.compression.type' = 'none',
   'key.format' = 'raw',
   'key.fields' = 'k',
   'value.format' = 'raw',

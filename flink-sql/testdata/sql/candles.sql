@@ -55,6 +55,9 @@ CREATE TABLE ledger (
   'topic' = 'ledger.candles',
   'properties.bootstrap.servers' = '127.0.0.1:19092',
   'properties.transaction.timeout.ms' = '600000',
+  'properties.linger.ms' = '100', -- its readers wait for the next checkpoint anyway, and a request for each record costs more than all else that is done for it
+  'properties.batch.size' = '131072',
+  'properties.compression.type' = 'none',
   'key.format' = 'raw',
   'key.fields' = 'k',
   'value.format' = 'raw',
