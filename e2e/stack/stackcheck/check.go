@@ -197,5 +197,8 @@ func withoutTsc(value []byte) string {
 	for to < len(value) && value[to] >= '0' && value[to] <= '9' {
 		to++
 	}
+	if to < len(value) && value[to] == ',' {
+		to++
+	}
 	return string(value[:from]) + string(value[to:])
 }
