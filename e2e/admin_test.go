@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tickcast/tickcast/e2e/rig"
 )
 
 var shellBlock = regexp.MustCompile("(?s)```sh\n(.*?)```")
@@ -24,7 +26,7 @@ func TestInteropAdminGuide(t *testing.T) {
 	dir := t.TempDir()
 	p := up(t, filepath.Join(dir, "data"), "simulator: {market: {seed: 7, rate: 8}}\n")
 	at := p.addrs()
-	m := p.find(`admin +http://(\S+) +the operator's key is in (\S+)`)
+	m := p.Find(`admin +http://(\S+) +the operator's key is in (\S+)`)
 	admin, keyFile := m[1], m[2]
 	info, err := os.Stat(keyFile)
 	if err != nil || info.Mode().Perm() != 0o600 {
@@ -37,7 +39,7 @@ func TestInteropAdminGuide(t *testing.T) {
 	key := strings.TrimSpace(string(raw))
 
 	cl := subscribe(t, at.mqtt, "candle/1m/BTCUSDT") // not the order book, whose value the guide deletes
-	cl.wait("a candle", 60*time.Second, func(m message) bool { return m.topic == "candle/1m/BTCUSDT" })
+	cl.Wait("a candle", 60*time.Second, func(m message) bool { return m.Topic == "candle/1m/BTCUSDT" })
 	phone := exec.Command("mosquitto_sub", "-V", "5", "-i", "phone-1", "-h", "127.0.0.1", "-p", port(at.mqtt), "-t", "candle/1m/+", "-q", "1")
 	if err := phone.Start(); err != nil {
 		if os.Getenv("TICKCAST_REQUIRE") != "" {
@@ -117,14 +119,14 @@ func TestInteropAdminGuide(t *testing.T) {
 		t.Errorf("%d examples found", ran)
 	}
 	select {
-	case <-p.done:
-		if p.err != nil {
-			t.Errorf("after the drain the process ends with %v", p.err)
+	case <-p.Done:
+		if p.Err != nil {
+			t.Errorf("after the drain the process ends with %v", p.Err)
 		}
 	case <-time.After(60 * time.Second):
 		t.Error("the process goes on after the drain")
 	}
-	if strings.Contains(p.output(), key) {
+	if strings.Contains(p.Output(), key) {
 		t.Error("the key is in the log")
 	}
 	audit, err := os.ReadFile(filepath.Join(dir, "data/admin/audit.jsonl"))
@@ -158,8 +160,8 @@ func TestCtlRefusals(t *testing.T) {
 			t.Fatalf("%v\n%s", err, out)
 		}
 	}
-	p := launch(t, nil, "broker", "-c", writeFile(t, "broker.yaml", `broker: {tcp: "127.0.0.1:0", websocket: "", admin: {listen: "127.0.0.1:0", keys_file: "`+keys+`"}}`))
-	admin := "http://" + p.find(`msg=edge .*admin=(\S+)`)[1]
+	p := launch(t, nil, "broker", "-c", rig.WriteFile(t, "broker.yaml", `broker: {tcp: "127.0.0.1:0", websocket: "", admin: {listen: "127.0.0.1:0", keys_file: "`+keys+`"}}`))
+	admin := "http://" + p.Find(`msg=edge .*admin=(\S+)`)[1]
 	for _, tt := range []struct {
 		key, want string
 		args      []string

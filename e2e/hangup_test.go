@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/tickcast/tickcast/web"
+
+	"github.com/tickcast/tickcast/e2e/rig"
 )
 
 const (
@@ -25,24 +27,24 @@ const (
 // that is gone says so once and leaves nothing behind. A file that is wrong changes nothing.
 func TestHangupAddsChangesAndDelistsContracts(t *testing.T) {
 	t.Parallel()
-	contracts := writeFile(t, "contracts.yaml", "contracts:\n"+listedBTC+listedETH)
+	contracts := rig.WriteFile(t, "contracts.yaml", "contracts:\n"+listedBTC+listedETH)
 	p := up(t, t.TempDir(), "contracts: "+contracts+"\n")
 	a := p.addrs()
 	c := subscribe(t, a.mqtt, "candle/#", "ticker/+", "bbo/+", "orderbook/#", "status/#")
 	live := func(topic string) message {
 		t.Helper()
 		after := time.Now()
-		return c.wait("live: "+topic, patience, func(m message) bool { return m.topic == topic && !m.retained && !m.cleared && m.at.After(after) })
+		return c.Wait("live: "+topic, patience, func(m message) bool { return m.Topic == topic && !m.Retained && !m.Cleared && m.At.After(after) })
 	}
 	hangup := func(lines, said string) {
 		t.Helper()
 		if err := os.WriteFile(contracts, []byte("contracts:\n"+lines), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		if err := p.Cmd.Process.Signal(syscall.SIGHUP); err != nil {
 			t.Fatal(err)
 		}
-		p.find(said)
+		p.Find(said)
 	}
 	for _, contract := range []string{"BTCUSDT", "ETHUSDT"} {
 		for _, topic := range []string{"candle/1s/", "ticker/", "bbo/", "orderbook/0.01/"} {
@@ -58,23 +60,23 @@ func TestHangupAddsChangesAndDelistsContracts(t *testing.T) {
 	for _, topic := range []string{"candle/1s/SOLUSDT", "candle/1m/SOLUSDT", "ticker/SOLUSDT", "bbo/SOLUSDT", "orderbook/0.01/SOLUSDT"} {
 		live(topic)
 	}
-	changed := c.wait("a candle in the new tick", patience, func(m message) bool { return m.topic == "candle/1s/BTCUSDT" && m.Epoch > before.Epoch })
+	changed := c.Wait("a candle in the new tick", patience, func(m message) bool { return m.Topic == "candle/1s/BTCUSDT" && m.Epoch > before.Epoch })
 	if _, decimals, _ := strings.Cut(changed.Close, "."); len(decimals) != 3 {
 		t.Errorf("the price %s has not the new tick's decimals", changed.Close)
 	}
 	gone := func(contract string, kinds ...string) {
 		t.Helper()
 		for _, kind := range kinds {
-			c.wait("the last "+kind+" status", patience, func(m message) bool { return m.topic == "status/"+contract+"/"+kind && m.State == "DELISTED" })
+			c.Wait("the last "+kind+" status", patience, func(m message) bool { return m.Topic == "status/"+contract+"/"+kind && m.State == "DELISTED" })
 		}
 		had := map[string]bool{}
-		for _, m := range c.received() {
-			if strings.HasSuffix(strings.TrimSuffix(m.topic, "/closed"), "/"+contract) {
-				had[m.topic] = true
+		for _, m := range c.Received() {
+			if strings.HasSuffix(strings.TrimSuffix(m.Topic, "/closed"), "/"+contract) {
+				had[m.Topic] = true
 			}
 		}
 		for topic := range had {
-			c.wait(topic+" is cleared", patience, func(m message) bool { return m.topic == topic && m.cleared })
+			c.Wait(topic+" is cleared", patience, func(m message) bool { return m.Topic == topic && m.Cleared })
 		}
 		if len(had) < 2*10 {
 			t.Errorf("only %d topics of the delisted contract", len(had))
@@ -105,11 +107,11 @@ func leavesNothing(t *testing.T, mqtt, contract, other string) {
 	t.Helper()
 	time.Sleep(2 * time.Second) // that long it must last
 	late := subscribe(t, mqtt, append(strings.Fields(strings.ReplaceAll(anyProduct, "ETHUSDT", contract)), "status/"+contract+"/+", other)...)
-	late.wait("a value of another contract", patience, func(m message) bool { return m.topic == other })
-	late.wait("the delisted contract's status", patience, func(m message) bool { return m.topic == "status/"+contract+"/feed" && m.State == "DELISTED" })
-	for _, m := range late.received() {
-		if m.Contract == contract && !strings.HasPrefix(m.topic, "status/") || strings.HasSuffix(m.topic, "/"+contract) && !m.cleared {
-			t.Errorf("a delisted contract's %s is still there: %s", m.topic, m.raw)
+	late.Wait("a value of another contract", patience, func(m message) bool { return m.Topic == other })
+	late.Wait("the delisted contract's status", patience, func(m message) bool { return m.Topic == "status/"+contract+"/feed" && m.State == "DELISTED" })
+	for _, m := range late.Received() {
+		if m.Contract == contract && !strings.HasPrefix(m.Topic, "status/") || strings.HasSuffix(m.Topic, "/"+contract) && !m.Cleared {
+			t.Errorf("a delisted contract's %s is still there: %s", m.Topic, m.Raw)
 		}
 	}
 }
@@ -117,16 +119,16 @@ func leavesNothing(t *testing.T, mqtt, contract, other string) {
 // Contracts of a venue and of the engine leave the catalogue while nothing runs: the next start says so, once, and leaves nothing of them behind. One of them comes back.
 func TestContractsThatLeftWhileNothingRanAreDelisted(t *testing.T) {
 	t.Parallel()
-	contracts := writeFile(t, "contracts.yaml", "contracts:\n"+listedBTC+listedETH+listedPerp)
+	contracts := rig.WriteFile(t, "contracts.yaml", "contracts:\n"+listedBTC+listedETH+listedPerp)
 	data, config := t.TempDir(), "contracts: "+contracts+"\n"
 	p := up(t, data, config)
 	c := subscribe(t, p.addrs().mqtt, "candle/1s/+", "bbo/+")
 	for _, contract := range []string{"BTCUSDT", "ETHUSDT", "SOL-PERP"} {
 		for _, product := range []string{"candle/1s/", "bbo/"} {
-			c.wait(product+contract, patience, func(m message) bool { return m.topic == product+contract && !m.retained })
+			c.Wait(product+contract, patience, func(m message) bool { return m.Topic == product+contract && !m.Retained })
 		}
 	}
-	p.stop()
+	p.Stop()
 	list := func(lines string) {
 		t.Helper()
 		if err := os.WriteFile(contracts, []byte("contracts:\n"+lines), 0o644); err != nil {
@@ -137,21 +139,21 @@ func TestContractsThatLeftWhileNothingRanAreDelisted(t *testing.T) {
 	p = up(t, data, config)
 	a := p.addrs()
 	for _, contract := range []string{"ETHUSDT", "SOL-PERP"} {
-		p.find(`msg="the contract has left the catalogue".* contract=` + contract)
+		p.Find(`msg="the contract has left the catalogue".* contract=` + contract)
 		leavesNothing(t, a.mqtt, contract, "candle/1s/BTCUSDT")
 	}
 	list(listedBTC + listedETH)
-	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+	if err := p.Cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
 	back := subscribe(t, a.mqtt, "candle/1s/+", "bbo/+")
 	for _, topic := range []string{"candle/1s/ETHUSDT", "bbo/ETHUSDT"} {
-		back.wait(topic, patience, func(m message) bool { return m.topic == topic && !m.cleared })
+		back.Wait(topic, patience, func(m message) bool { return m.Topic == topic && !m.Cleared })
 	}
-	p.stop()
+	p.Stop()
 	p = up(t, data, config)
 	p.addrs()
-	if strings.Contains(p.output(), "has left the catalogue") {
+	if strings.Contains(p.Output(), "has left the catalogue") {
 		t.Error("what the logs say already is said again")
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/tickcast/tickcast/e2e/rig"
 )
 
 // TestThirdPartyHistory lets ccxt ask the exchange and the history API the same questions.
@@ -23,8 +25,8 @@ func TestThirdPartyHistory(t *testing.T) {
 	if _, err := exec.LookPath("node"); err != nil {
 		missing("third-party clients need Node.js: %v", err)
 	}
-	p := launch(t, nil, "up", "-c", writeFile(t, "up.yaml", freePorts), "--data", t.TempDir())
-	page, simulator := p.find(`page +(http://\S+)`)[1], p.find(`market +simulated, (http://\S+)`)[1]
+	p := launch(t, nil, "up", "-c", rig.WriteFile(t, "up.yaml", freePorts), "--data", t.TempDir())
+	page, simulator := p.Find(`page +(http://\S+)`)[1], p.Find(`market +simulated, (http://\S+)`)[1]
 	time.Sleep(8 * time.Second) // seconds that were computed, and not only seeded
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()

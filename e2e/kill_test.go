@@ -18,6 +18,9 @@ import (
 
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/market"
+
+	"github.com/tickcast/tickcast/e2e/recorded"
+	"github.com/tickcast/tickcast/e2e/rig"
 )
 
 // kills is how often the process is killed: a few in every run, thirty with `make kill`.
@@ -37,14 +40,14 @@ func kills(t *testing.T) int {
 // equal to the exchange's own; no client sees a version go back; and a client that connects has every retained topic.
 func TestKilledAtAnyMomentLosesNothing(t *testing.T) {
 	t.Parallel()
-	exchange := launch(t, nil, "simexchange", "-c", writeFile(t, "simexchange.yaml", `simulator:
+	exchange := launch(t, nil, "simexchange", "-c", rig.WriteFile(t, "simexchange.yaml", `simulator:
   listen: 127.0.0.1:0
   market: {seed: 7, rate: 100, backlog: 1h}
   faults: [{kind: delay, path: "/api/v3/aggTrades", duration: 100ms, count: -1}]
   symbols:
     - {symbol: BTCUSDT, base: BTC, quote: USDT, tick: "0.01", step: "0.00001", price: "90000.00"}
     - {symbol: ETHUSDT, base: ETH, quote: USDT, tick: "0.01", step: "0.0001", price: "3000.00"}
-`)).find(`url=(http://\S+)`)[1]
+`)).Find(`url=(http://\S+)`)[1]
 	mqtt := freePort(t)
 	dir := t.TempDir()
 	config := fmt.Sprintf(`venue: binance
@@ -52,20 +55,20 @@ contracts: %s
 ingest: {simulated: true, binance: {rest_url: %q, ws_url: %q}}
 compute: {checkpoint_every: 100ms}
 engine: {markets: {BTC-PERP: {price: "65000", qty: "0.05", rate: 20, seed: 1}}}
-`, writeFile(t, "contracts.yaml", `contracts:
+`, rig.WriteFile(t, "contracts.yaml", `contracts:
   - {id: BTCUSDT, source: {venue: binance, symbol: BTCUSDT}, base: BTC, quote: USDT, tick: "0.01", step: "0.00001", books: ["0.01"], depth: 20}
   - {id: ETHUSDT, source: {venue: binance, symbol: ETHUSDT}, base: ETH, quote: USDT, tick: "0.01", step: "0.0001", books: ["0.01"], depth: 20}
   - {id: BTC-PERP, source: {engine: true, symbol: BTC-PERP}, base: BTC, quote: USD, tick: "0.01", step: "0.001", books: ["0.01"], depth: 20}
 `), exchange, "ws"+strings.TrimPrefix(exchange, "http"))
 	start := func() *process {
-		return launch(t, nil, "up", "-c", writeFile(t, "up.yaml", strings.Replace(freePorts, `tcp: "127.0.0.1:0"`, `tcp: "`+mqtt+`"`, 1)+config), "--data", dir)
+		return launch(t, nil, "up", "-c", rig.WriteFile(t, "up.yaml", strings.Replace(freePorts, `tcp: "127.0.0.1:0"`, `tcp: "`+mqtt+`"`, 1)+config), "--data", dir)
 	}
 	p := start()
 	p.addrs()
 	watcher := subscribe(t, "mqtt://"+mqtt, "candle/1s/+", "candle/1m/+", "candle/1s/+/closed", "candle/1m/+/closed",
 		"ticker/+", "bbo/+", "orderbook/+/+", "trade/+", "status/#")
 	for _, contract := range []string{"ETHUSDT", "BTC-PERP"} { // our own market has made up its past, and trades
-		watcher.wait("a live candle", patience, func(m message) bool { return m.topic == "candle/1s/"+contract && !m.retained })
+		watcher.Wait("a live candle", patience, func(m message) bool { return m.Topic == "candle/1s/"+contract && !m.Retained })
 	}
 	fromMs := time.Now().Add(3 * time.Second).Truncate(time.Second).UnixMilli()
 	random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
@@ -79,13 +82,13 @@ engine: {markets: {BTC-PERP: {price: "65000", qty: "0.05", rate: 20, seed: 1}}}
 			p.stopWhen(func() bool { return fillsGap(p) })
 			wait = 0
 		case 3: // while a checkpoint is written
-			p.find("bridge is ready")
+			p.Find("bridge is ready")
 			p.stopWhen(func() bool { return writesCheckpoint(t, dir) })
 			wait = 0
 		}
 		time.Sleep(wait)
 		if i%5 == 4 {
-			p.find("history is ready")
+			p.Find("history is ready")
 			checkHistory(t, p.addrs().http, exchange, "BTCUSDT", fromMs, 0)
 		}
 		p.kill()
@@ -94,19 +97,19 @@ engine: {markets: {BTC-PERP: {price: "65000", qty: "0.05", rate: 20, seed: 1}}}
 	}
 	a := p.addrs()
 	kafkaAddr := a.kafka
-	p.find("bridge is ready")
+	p.Find("bridge is ready")
 	live := time.Now()
-	watcher.wait("a live candle after the last kill", patience, func(m message) bool { return m.topic == "candle/1s/BTCUSDT" && !m.retained && m.at.After(live) })
+	watcher.Wait("a live candle after the last kill", patience, func(m message) bool { return m.Topic == "candle/1s/BTCUSDT" && !m.Retained && m.At.After(live) })
 	toMs := time.Now().Truncate(time.Second).UnixMilli()
 	for _, contract := range []string{"ETHUSDT", "BTC-PERP"} {
-		watcher.wait("the clock after the last kill", patience, func(m message) bool {
-			return m.topic == "candle/1s/"+contract+"/closed" && m.OpenMs >= toMs
+		watcher.Wait("the clock after the last kill", patience, func(m message) bool {
+			return m.Topic == "candle/1s/"+contract+"/closed" && m.OpenMs >= toMs
 		})
 	}
-	watcher.noStepBack()
+	watcher.NoStepBack()
 	for _, kind := range []string{"candle/1s", "ticker", "bbo", "orderbook/0.01", "trade"} {
 		for _, contract := range []string{"BTCUSDT", "ETHUSDT", "BTC-PERP"} {
-			watcher.wait("live after the last kill", patience, func(m message) bool { return m.topic == kind+"/"+contract && !m.retained && m.at.After(live) })
+			watcher.Wait("live after the last kill", patience, func(m message) bool { return m.Topic == kind+"/"+contract && !m.Retained && m.At.After(live) })
 		}
 	}
 	ledger := readLedger(t, kafkaAddr, fromMs, &hit)
@@ -116,7 +119,7 @@ engine: {markets: {BTC-PERP: {price: "65000", qty: "0.05", rate: 20, seed: 1}}}
 		}
 	}
 	checkOwnMarket(t, ledger, foldTrades(t, kafkaAddr, "BTC-PERP"), "BTC-PERP", fromMs, toMs)
-	p.find("history is ready")
+	p.Find("history is ready")
 	for contract, source := range map[string]string{"BTCUSDT": exchange, "ETHUSDT": exchange} {
 		checkHistory(t, a.http, source, contract, fromMs, toMs)
 	}
@@ -134,11 +137,11 @@ const patience = 60 * time.Second
 
 // kill ends the process as a power cut would.
 func (p *process) kill() {
-	p.t.Helper()
-	if err := p.cmd.Process.Signal(syscall.SIGKILL); err != nil {
-		p.t.Errorf("kill: %v", err)
+	p.T.Helper()
+	if err := p.Cmd.Process.Signal(syscall.SIGKILL); err != nil {
+		p.T.Errorf("kill: %v", err)
 	}
-	<-p.done
+	<-p.Done
 }
 
 // moments counts what kills interrupted.
@@ -155,7 +158,7 @@ func (m *moments) String() string {
 
 func (m *moments) look(t *testing.T, dir string, p *process) {
 	t.Helper()
-	if !strings.Contains(p.output(), "bridge is ready") {
+	if !strings.Contains(p.Output(), "bridge is ready") {
 		m.starting++
 	}
 	if writesCheckpoint(t, dir) {
@@ -179,7 +182,7 @@ var feedState = regexp.MustCompile(`msg=feed .*contract=(\S+) log=trades state=(
 // fillsGap says whether a feed is looking for the trades that it has missed.
 func fillsGap(p *process) bool {
 	states := map[string]string{}
-	for _, line := range feedState.FindAllStringSubmatch(p.output(), -1) {
+	for _, line := range feedState.FindAllStringSubmatch(p.Output(), -1) {
 		states[line[1]] = line[2]
 	}
 	for _, s := range states {
@@ -196,12 +199,12 @@ func (p *process) stopWhen(doing func() bool) {
 		if !doing() {
 			continue
 		}
-		_ = p.cmd.Process.Signal(syscall.SIGSTOP)
+		_ = p.Cmd.Process.Signal(syscall.SIGSTOP)
 		time.Sleep(2 * time.Millisecond)
 		if doing() {
 			return
 		}
-		_ = p.cmd.Process.Signal(syscall.SIGCONT)
+		_ = p.Cmd.Process.Signal(syscall.SIGCONT)
 	}
 }
 
@@ -260,7 +263,7 @@ func checkLedger(t *testing.T, ledger map[string]entry, exchange, contract strin
 			}
 			want := [9]string{row[1].(string), row[2].(string), row[3].(string), row[4].(string), row[5].(string), row[7].(string), fmt.Sprint(int64(row[8].(float64))), row[9].(string), row[10].(string)}
 			e, ok := ledger[catalog.LedgerKey(contract, p, open)]
-			if n++; !ok || e.candle.nine(t) != want || !e.candle.Closed || e.candle.Quality != "ok" {
+			if n++; !ok || recorded.Nine(t, &e.candle) != want || !e.candle.Closed || e.candle.Quality != "ok" {
 				if bad++; bad <= 5 {
 					t.Errorf("%s %s %s: in the ledger %t\n%s\nwant %v", contract, p, time.UnixMilli(open).UTC().Format("15:04:05"), ok, e.raw, want)
 				}
@@ -294,7 +297,7 @@ func checkRetained(t *testing.T, mqtt string, contracts ...string) {
 			}
 		}
 		for _, topic := range append(topics, "ticker/"+id, "bbo/"+id, "orderbook/0.01/"+id, "status/"+id+"/feed", "status/"+id+"/clock") {
-			c.wait(topic, patience, func(m message) bool { return m.topic == topic && m.retained })
+			c.Wait(topic, patience, func(m message) bool { return m.Topic == topic && m.Retained })
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tickcast/tickcast/catalog"
+	"github.com/tickcast/tickcast/e2e/recorded"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -85,7 +86,7 @@ func checkOwnMarket(t *testing.T, ledger map[string]entry, want map[int64][9]str
 		e, ok := ledger[catalog.LedgerKey(contract, market.Period1s, at)]
 		trades, traded := want[at]
 		n++
-		if ok && e.candle.Closed && e.candle.Fill != traded && (!traded || e.candle.nine(t) == trades) {
+		if ok && e.candle.Closed && e.candle.Fill != traded && (!traded || recorded.Nine(t, &e.candle) == trades) {
 			continue
 		}
 		if bad++; bad <= 5 {

@@ -20,6 +20,7 @@ import (
 	"github.com/eclipse/paho.golang/paho"
 	"github.com/gorilla/websocket"
 
+	"github.com/tickcast/tickcast/e2e/rig"
 	tickup "github.com/tickcast/tickcast/up"
 
 	"github.com/tickcast/tickcast/simexchange"
@@ -152,7 +153,7 @@ func benchConfig(b *testing.B, contracts int, rate float64, books string) tickup
 		cfg.Simulator.Symbols = append(cfg.Simulator.Symbols, simexchange.Symbol{Symbol: s, Base: fmt.Sprintf("C%d", i), Quote: "USDT", Tick: "0.01", Step: "0.0001", Price: "1000.00"})
 		fmt.Fprintf(&yaml, "  - {id: %s, source: {venue: binance, symbol: %s}, base: C%d, quote: USDT, tick: \"0.01\", step: \"0.0001\"%s}\n", s, s, i, books)
 	}
-	cfg.Contracts = writeFile(b, "contracts.yaml", yaml.String())
+	cfg.Contracts = rig.WriteFile(b, "contracts.yaml", yaml.String())
 	cfg.Simulator.Market.Rate, cfg.Simulator.Market.Even, cfg.Simulator.Market.Backlog = rate, true, time.Minute
 	return cfg
 }

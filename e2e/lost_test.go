@@ -10,6 +10,8 @@ import (
 
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/kafka"
+
+	"github.com/tickcast/tickcast/e2e/rig"
 )
 
 // TestALostCheckpointBeginsTheContractsAnew: the log has no seeds any more, so that nothing but a new epoch can begin them before midnight.
@@ -24,13 +26,13 @@ func TestALostCheckpointBeginsTheContractsAnew(t *testing.T) {
 		t.Fatal("the shipped topics have changed")
 	}
 	small := strings.ReplaceAll(string(topics), logs, "retention_bytes: 512KiB, segment_bytes: 64KiB")
-	config := "topics: " + writeFile(t, "topics.yaml", small) + "\nsimulator: {market: {seed: 1, rate: 300}}\nengine: {history: 48h, markets: {BTC-PERP: {price: \"65000\", qty: \"0.05\", rate: 300}}}\n"
+	config := "topics: " + rig.WriteFile(t, "topics.yaml", small) + "\nsimulator: {market: {seed: 1, rate: 300}}\nengine: {history: 48h, markets: {BTC-PERP: {price: \"65000\", qty: \"0.05\", rate: 300}}}\n"
 	dir := t.TempDir()
 	p := up(t, dir, config)
 	a := p.addrs()
-	before := subscribe(t, a.mqtt, "candle/1m/+").wait("a candle", 30*time.Second, func(m message) bool { return !m.retained && strings.Contains(m.topic, "PERP") })
+	before := subscribe(t, a.mqtt, "candle/1m/+").Wait("a candle", 30*time.Second, func(m message) bool { return !m.Retained && strings.Contains(m.Topic, "PERP") })
 	waitForLoss(t, p.addrs().kafka)
-	p.stop()
+	p.Stop()
 	checkpoint := filepath.Join(dir, "compute.checkpoint")
 	if err := os.WriteFile(checkpoint, []byte("of another version"), 0o644); err != nil {
 		t.Fatal(err)
@@ -38,7 +40,7 @@ func TestALostCheckpointBeginsTheContractsAnew(t *testing.T) {
 	p = up(t, dir, config)
 	c := subscribe(t, p.addrs().mqtt, "candle/1m/+")
 	for _, contract := range []string{"BTCUSDT", "BTC-PERP"} {
-		m := c.wait("a candle of "+contract, 30*time.Second, func(m message) bool { return m.topic == "candle/1m/"+contract && !m.retained })
+		m := c.Wait("a candle of "+contract, 30*time.Second, func(m message) bool { return m.Topic == "candle/1m/"+contract && !m.Retained })
 		if m.Epoch <= before.Epoch {
 			t.Errorf("%s goes on in epoch %d: it cannot", contract, m.Epoch)
 		}

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/eclipse/paho.golang/paho"
+
+	"github.com/tickcast/tickcast/e2e/rig"
 )
 
 // numberedEdge is a `tickcast broker` with the configuration for measuring, and its publisher.
@@ -58,8 +60,8 @@ func startNumberedEdge(t *testing.T, writeTimeout time.Duration) *numberedEdge {
 		}
 		config = re.ReplaceAllString(config, with)
 	}
-	e := &numberedEdge{t: t, proc: launch(t, nil, "broker", "-c", writeFile(t, "bench.yaml", config)), key: strings.TrimSpace(string(key))}
-	m := e.proc.find(`msg=edge role=broker mqtt=(\S+) websocket=(\S+) .*admin=(\S+)`)
+	e := &numberedEdge{t: t, proc: launch(t, nil, "broker", "-c", rig.WriteFile(t, "bench.yaml", config)), key: strings.TrimSpace(string(key))}
+	m := e.proc.Find(`msg=edge role=broker mqtt=(\S+) websocket=(\S+) .*admin=(\S+)`)
 	e.tcp, e.ws, e.admin = m[1], m[2], "http://"+m[3]
 
 	conn, err := net.Dial("tcp", e.tcp)

@@ -40,7 +40,7 @@ func startOldEdge(t *testing.T, held []message) *oldEdge {
 	t.Cleanup(func() { cancel(); running.Wait() })
 	e := &oldEdge{b, cat}
 	for _, m := range held {
-		if !strings.HasPrefix(m.topic, "trade/") {
+		if !strings.HasPrefix(m.Topic, "trade/") {
 			e.publish(m)
 		}
 	}
@@ -48,14 +48,14 @@ func startOldEdge(t *testing.T, held []message) *oldEdge {
 }
 
 func (e *oldEdge) publish(m message) {
-	class, _ := e.cat.ClassOf(m.topic)
-	e.Publish(catalog.Message{Topic: m.topic, Class: class, Version: m.version(), Payload: m.raw})
+	class, _ := e.cat.ClassOf(m.Topic)
+	e.Publish(catalog.Message{Topic: m.Topic, Class: class, Version: versionOf(m), Payload: m.Raw})
 }
 
 var versionParts = regexp.MustCompile(`"(epoch|t|seq)":(\d+)`)
 
-func (m message) version() (v market.Version) {
-	for _, part := range versionParts.FindAllStringSubmatch(string(m.raw), -1) {
+func versionOf(m message) (v market.Version) {
+	for _, part := range versionParts.FindAllStringSubmatch(string(m.Raw), -1) {
 		n, _ := strconv.ParseInt(part[2], 10, 64)
 		switch part[1] {
 		case "epoch":
@@ -88,18 +88,18 @@ func (e *oldEdge) tell(t *testing.T, held []message, all []*snippet) (revised ca
 	}
 	e.Publish(catalog.Message{Topic: "orderbook/" + snippetResolution + "/" + snippetContract, Version: market.Version{Epoch: 1 << 50}}) // an empty payload, as for a delisted contract
 	for _, m := range held {
-		if m.topic == closedSecond {
+		if m.Topic == closedSecond {
 			m.Seq, m.Close = m.Seq+1_000_000, "1.00"
-			m.raw = regexp.MustCompile(`"seq":\d+`).ReplaceAll(m.raw, fmt.Appendf(nil, `"seq":%d`, m.Seq))
-			m.raw = regexp.MustCompile(`"c":"[^"]+"`).ReplaceAll(m.raw, []byte(`"c":"1.00"`))
-			revised = m.candle
+			m.Raw = regexp.MustCompile(`"seq":\d+`).ReplaceAll(m.Raw, fmt.Appendf(nil, `"seq":%d`, m.Seq))
+			m.Raw = regexp.MustCompile(`"c":"[^"]+"`).ReplaceAll(m.Raw, []byte(`"c":"1.00"`))
+			revised = m.Candle
 			e.publish(m)
 			break
 		}
 	}
 	const repeated = 8
 	for i, told := 0, 0; i < len(held) && told < repeated; i++ {
-		if m := held[i]; strings.HasPrefix(m.topic, "trade/") {
+		if m := held[i]; strings.HasPrefix(m.Topic, "trade/") {
 			time.Sleep(250 * time.Millisecond) // in all longer than two candles
 			e.publish(m)
 			told++

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tickcast/tickcast/e2e/recorded"
+	"github.com/tickcast/tickcast/e2e/rig"
 	"github.com/tickcast/tickcast/market"
 	"github.com/tickcast/tickcast/simexchange"
 )
@@ -70,30 +72,30 @@ ingest:
 			cl := subscribe(t, p.addrs().mqtt, inProgress, closedMinute, closedSecond, "status/#")
 			begin()
 			closed := func(topic string, fromMs int64) func(message) bool {
-				return func(m message) bool { return m.topic == topic && m.OpenMs >= fromMs }
+				return func(m message) bool { return m.Topic == topic && m.OpenMs >= fromMs }
 			}
-			cl.wait("the first whole minute begins", time.Minute, closed(closedSecond, firstWhole))
-			cl.wait("a clock", time.Minute, func(m message) bool { return m.topic == clockTopic && m.State == "live" })
+			cl.Wait("the first whole minute begins", time.Minute, closed(closedSecond, recorded.FirstWholeMs))
+			cl.Wait("a clock", time.Minute, func(m message) bool { return m.Topic == clockTopic && m.State == "live" })
 
 			var now struct{ ServerTime int64 }
 			get(t, x.URL()+"/api/v3/time", &now)
 			o := outage{begun: time.Now(), beginMs: now.ServerTime, endMs: now.ServerTime + outageLength.Milliseconds()*outageSpeed}
 			told := func(want string) {
 				t.Helper()
-				cl.wait(want, time.Minute, func(m message) bool {
-					return m.topic == feedTopic && m.State+"/"+m.Quality == want && m.at.After(o.begun)
+				cl.Wait(want, time.Minute, func(m message) bool {
+					return m.Topic == feedTopic && m.State+"/"+m.Quality == want && m.At.After(o.begun)
 				})
 			}
 			c.outage(x, told)
 			told("SYNCED/ok")
-			cl.wait("a whole minute after it", time.Minute, closed(closedMinute, o.endMs))
+			cl.Wait("a whole minute after it", time.Minute, closed(closedMinute, o.endMs))
 
 			checkFeed(t, cl, o, c.states, c.reason)
 			checkClock(t, cl, o)
 			checkQuality(t, cl, o)
 			checkClosed(t, cl, x, o, market.Period1m)
 			checkClosed(t, cl, x, o, market.Period1s)
-			cl.noStepBack()
+			cl.NoStepBack()
 		})
 	}
 }
@@ -113,7 +115,7 @@ func newExchange(t *testing.T) (s *simexchange.Server, begin func()) {
 	cfg := simexchange.DefaultConfig()
 	cfg.Symbols = []simexchange.Symbol{{Symbol: "BTCUSDT", Base: "BTC", Quote: "USDT", Tick: "0.01", Step: "0.000001"}}
 	cfg.Recording = &simexchange.RecordingConfig{Times: "kept", Speed: outageSpeed, WaitForSubscriber: true, Markets: []simexchange.Recording{
-		{Symbol: "BTCUSDT", AggTrades: []string{recordedTrades}, Klines: recordedKlines}}}
+		{Symbol: "BTCUSDT", AggTrades: []string{rig.File(t, recorded.Trades)}, Klines: rig.File(t, recorded.Klines)}}}
 	s, err := simexchange.New(cfg, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -157,7 +159,7 @@ func get(t *testing.T, url string, v any) {
 func klines(t *testing.T, x *simexchange.Server, interval string) map[int64][9]string {
 	t.Helper()
 	var rows [][12]any
-	get(t, fmt.Sprintf("%s/api/v3/klines?symbol=BTCUSDT&interval=%s&startTime=%d&limit=1000", x.URL(), interval, firstWhole), &rows)
+	get(t, fmt.Sprintf("%s/api/v3/klines?symbol=BTCUSDT&interval=%s&startTime=%d&limit=1000", x.URL(), interval, recorded.FirstWholeMs), &rows)
 	ks := map[int64][9]string{}
 	for _, r := range rows {
 		var k [9]string
@@ -179,15 +181,15 @@ type report struct {
 
 // reports are the statuses on a topic, from the last one before the given time on.
 func (c *client) reports(topic string, since time.Time) (rs []report) {
-	c.t.Helper()
-	for _, m := range c.received() {
-		if m.topic == topic {
-			if m.at.Before(since) {
+	c.T.Helper()
+	for _, m := range c.Received() {
+		if m.Topic == topic {
+			if m.At.Before(since) {
 				rs = nil
 			}
 			r := report{message: m}
-			if err := json.Unmarshal(m.raw, &r); err != nil {
-				c.t.Fatalf("%s: %v", m.raw, err)
+			if err := json.Unmarshal(m.Raw, &r); err != nil {
+				c.T.Fatalf("%s: %v", m.Raw, err)
 			}
 			rs = append(rs, r)
 		}
@@ -217,7 +219,7 @@ func checkFeed(t *testing.T, cl *client, o outage, states []string, reason strin
 	if i := slices.IndexFunc(feed, func(r report) bool { return r.State == states[1] }); i < 0 || !strings.HasPrefix(feed[i].Reason, reason) {
 		t.Errorf("no %s with the reason %q", states[1], reason)
 	}
-	b, err := os.ReadFile(recordedTrades)
+	b, err := os.ReadFile(rig.File(t, recorded.Trades))
 	var rows []struct{ A, T int64 }
 	if err = errors.Join(err, json.Unmarshal(b, &rows)); err != nil {
 		t.Fatal(err)
@@ -228,16 +230,16 @@ func checkFeed(t *testing.T, cl *client, o outage, states []string, reason strin
 	}
 	counted := states[1] != "GAP" // then the connection shows what comes after the missing trades
 	for _, r := range feed {
-		t.Logf("%.1f s: %s, q %s, %q", r.at.Sub(o.begun).Seconds(), r.State, r.Quality, r.Reason)
+		t.Logf("%.1f s: %s, q %s, %q", r.At.Sub(o.begun).Seconds(), r.State, r.Quality, r.Reason)
 		switch {
 		case r.Quality != "ok" && r.Reason == "",
 			r.State == "SYNCED" && (r.Missing != nil) != (r.Quality == "ok"): // what is lost is not known while nothing comes
-			t.Errorf("status %s", r.raw)
+			t.Errorf("status %s", r.Raw)
 		case r.State != "SYNCED" && r.Missing != nil:
 			counted = true
 			first, next := at[r.Last+1], at[r.Last+1+*r.Missing]
 			if *r.Missing < 1 || first < o.beginMs-10_000 || first > o.minuteMs() || next < o.endMs-10_000 { // some seconds have no trade
-				t.Errorf("%s: missing are the trades from %d to %d, the outage was from %d to %d", r.raw, first, next, o.beginMs, o.endMs)
+				t.Errorf("%s: missing are the trades from %d to %d, the outage was from %d to %d", r.Raw, first, next, o.beginMs, o.endMs)
 			}
 		}
 	}
@@ -252,7 +254,7 @@ func checkClock(t *testing.T, cl *client, o outage) {
 	clock := cl.reports(clockTopic, o.begun)
 	begins(t, "the clock", clock, func(r report) string { return r.State + "/" + r.Quality }, "live/ok", "stale/stale", "live/ok")
 	if len(clock) > 1 {
-		if took := clock[1].at.Sub(o.begun); took < staleLimit/2 || took > staleLimit+slack {
+		if took := clock[1].At.Sub(o.begun); took < staleLimit/2 || took > staleLimit+slack {
 			t.Errorf("the clock was called stale after %s, the limit is %s", took, staleLimit)
 		}
 	}
@@ -261,18 +263,18 @@ func checkClock(t *testing.T, cl *client, o outage) {
 // checkQuality sees that the candle in progress says what it is worth.
 func checkQuality(t *testing.T, cl *client, o outage) {
 	t.Helper()
-	ms := slices.DeleteFunc(cl.received(), func(m message) bool { return m.topic != inProgress || m.OpenMs < market.Period1m.OpenMs(o.beginMs) })
+	ms := slices.DeleteFunc(cl.Received(), func(m message) bool { return m.Topic != inProgress || m.OpenMs < market.Period1m.OpenMs(o.beginMs) })
 	begins(t, "q of the candle in progress", ms, func(m message) string { return m.Quality }, "ok", "stale", "ok")
 }
 
 // checkClosed sees that closed candles come in order, each once, without holes, and are the exchange's own.
 func checkClosed(t *testing.T, cl *client, x *simexchange.Server, o outage, p market.Period) {
 	t.Helper()
-	topic, next, traded := fmt.Sprintf("candle/%s/BTCUSDT/closed", p), firstWhole, 0
-	all := cl.received()
+	topic, next, traded := fmt.Sprintf("candle/%s/BTCUSDT/closed", p), recorded.FirstWholeMs, 0
+	all := cl.Received()
 	want := klines(t, x, p.String()) // asked afterwards: what the client has as closed is closed there
 	for _, m := range all {
-		if m.topic != topic || m.OpenMs < firstWhole {
+		if m.Topic != topic || m.OpenMs < recorded.FirstWholeMs {
 			continue
 		}
 		if m.OpenMs != next {
@@ -280,7 +282,7 @@ func checkClosed(t *testing.T, cl *client, x *simexchange.Server, o outage, p ma
 		}
 		next = p.NextMs(next)
 		k := want[m.OpenMs]
-		if n := m.nine(t); n != k {
+		if n := recorded.Nine(t, &m.Candle); n != k {
 			t.Errorf("%s: %d\n got %v\nwant %v", topic, m.OpenMs, n, k)
 		}
 		if m.Fill != (k[6] == "0") || !m.Closed || m.Quality != "ok" || m.Revision != 0 {
@@ -290,7 +292,7 @@ func checkClosed(t *testing.T, cl *client, x *simexchange.Server, o outage, p ma
 			traded++
 		}
 	}
-	t.Logf("%s: %d candles are the exchange's, %d of the minute within the outage have trades", topic, (next-firstWhole)/p.NextMs(0), traded)
+	t.Logf("%s: %d candles are the exchange's, %d of the minute within the outage have trades", topic, (next-recorded.FirstWholeMs)/p.NextMs(0), traded)
 	if traded == 0 {
 		t.Errorf("%s: no candle of the minute within the outage has trades", topic)
 	}

@@ -40,7 +40,7 @@ func cpuOf(t testing.TB, b []byte) time.Duration {
 }
 
 func (p *process) proc(name string) string {
-	return filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), name)
+	return filepath.Join("/proc", strconv.Itoa(p.Cmd.Process.Pid), name)
 }
 
 // status reads numbers of /proc/PID/status, such as VmRSS (in KiB) and Threads.
@@ -99,7 +99,7 @@ func (p *process) heap(t testing.TB) float64 {
 }
 
 // profiles is where a process that was started with --pprof answers.
-func (p *process) profiles() string { return p.find(`msg=profiles url=(\S+)`)[1] }
+func (p *process) profiles() string { return p.Find(`msg=profiles url=(\S+)`)[1] }
 
 func firstLine(t testing.TB, url string) (first string) {
 	t.Helper()

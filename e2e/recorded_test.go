@@ -1,40 +1,23 @@
 package e2e
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/tickcast/tickcast/catalog"
+	"github.com/tickcast/tickcast/e2e/recorded"
+	"github.com/tickcast/tickcast/e2e/rig"
 	"github.com/tickcast/tickcast/kafka"
 	"github.com/tickcast/tickcast/market"
-)
-
-const (
-	recordedTrades = "../simexchange/testdata/BTCUSDT-aggTrades-2020-01-02T1510-1518.json"
-	recordedKlines = "../simexchange/testdata/BTCUSDT-1m-2020-01-02T1510-1517.csv"
-	firstWhole     = int64(1577977860000) // 15:11; the recording begins within 15:10
-	wholeMinutes   = 7
 )
 
 // recording is a configuration that plays the recorded trades, at their own times, thirty times as fast.
 func recording(t *testing.T, more string) string {
 	t.Helper()
-	abs := func(p string) string {
-		a, err := filepath.Abs(p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return a
-	}
 	contracts := contractsWith(t, `{id: BTCUSDT, source: {venue: binance, symbol: BTCUSDT}, base: BTC, quote: USDT, tick: "0.01", step: "0.000001"}`)
 	return fmt.Sprintf(`
 contracts: %s
@@ -49,60 +32,7 @@ simulator:
 ingest:
   feed: {max_ahead: 10m, reorder_wait: 50ms}
   binance: {silence: 1s, first_frame: 1s, backoff_min: 20ms, backoff_max: 200ms, replace_min: 100ms}
-`, contracts, abs(recordedTrades), abs(recordedKlines), more)
-}
-
-// binanceKlines are the exchange's own candles by open time: open, high, low, close, volume, quote volume, count, taker-buy volume, taker-buy quote volume.
-func binanceKlines(t *testing.T) map[int64][9]string {
-	t.Helper()
-	f, err := os.Open(recordedKlines)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ks := map[int64][9]string{}
-	for _, r := range rows {
-		at, err := strconv.ParseInt(r[0], 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ks[at] = [9]string{r[1], r[2], r[3], r[4], r[5], r[7], r[8], r[9], r[10]}
-	}
-	return ks
-}
-
-func recordedIDs(t *testing.T) []int64 {
-	t.Helper()
-	b, err := os.ReadFile(recordedTrades)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var rows []struct{ A int64 }
-	if err := json.Unmarshal(b, &rows); err != nil {
-		t.Fatal(err)
-	}
-	ids := make([]int64, len(rows))
-	for i := range rows {
-		ids[i] = rows[i].A
-	}
-	return ids
-}
-
-// nine are a candle's fields as Binance prints them, with 8 decimals.
-func (c *candle) nine(t *testing.T) [9]string {
-	t.Helper()
-	eight := func(s string) string {
-		v, err := market.ParseInt128(s, 8)
-		if err != nil {
-			t.Fatalf("%q: %v", s, err)
-		}
-		return string(v.AppendDecimal(nil, 8))
-	}
-	return [9]string{eight(c.Open), eight(c.High), eight(c.Low), eight(c.Close), eight(c.Volume), eight(c.Quote), fmt.Sprint(c.Count), eight(c.Buy), eight(c.BuyQuote)}
+`, contracts, rig.File(t, recorded.Trades), rig.File(t, recorded.Klines), more)
 }
 
 func TestRecordedTradesBecomeBinancesOwnCandles(t *testing.T) {
@@ -140,42 +70,14 @@ func TestRecordedTradesBecomeBinancesOwnCandles(t *testing.T) {
 			p := up(t, t.TempDir(), recording(t, c.faults))
 			a := p.addrs()
 			cl := subscribe(t, a.mqtt, "candle/1m/BTCUSDT/closed", "candle/1m/BTCUSDT", "status/#")
-			last := firstWhole + (wholeMinutes-1)*market.MinuteMs
-			cl.wait("the last whole minute", 90*time.Second, func(m message) bool { return m.Closed && m.Period == "1m" && m.OpenMs == last })
-			checkCandles(t, cl)
-			cl.noStepBack()
+			cl.Wait("the last whole minute", 90*time.Second, func(m message) bool { return m.Closed && m.Period == "1m" && m.OpenMs == recorded.LastWholeMs })
+			recorded.CheckCandles(t, cl.Client, "BTCUSDT")
+			cl.NoStepBack()
 			checkLog(t, a.kafka)
 			if c.name == "bad frames" {
 				checkQuarantine(t, a.kafka)
 			}
 		})
-	}
-}
-
-// checkCandles compares the closed candles that a client got with Binance's, and their order.
-func checkCandles(t *testing.T, cl *client) {
-	t.Helper()
-	want := binanceKlines(t)
-	got := map[int64]bool{}
-	var before int64
-	for _, m := range cl.received() {
-		if !strings.HasSuffix(m.topic, "1m/BTCUSDT/closed") || m.OpenMs < firstWhole {
-			continue
-		}
-		if m.OpenMs <= before {
-			t.Errorf("closed candle %d came after %d", m.OpenMs, before)
-		}
-		before = m.OpenMs
-		if n := m.nine(t); n != want[m.OpenMs] {
-			t.Errorf("candle %s\n got %v\nwant %v", time.UnixMilli(m.OpenMs).UTC().Format("15:04"), n, want[m.OpenMs])
-		}
-		if !m.Sim || m.Revision != 0 || m.Fill || m.Quality != "ok" {
-			t.Errorf("candle %d: sim %v, rev %d, fill %v, quality %s", m.OpenMs, m.Sim, m.Revision, m.Fill, m.Quality)
-		}
-		got[m.OpenMs] = true
-	}
-	if len(got) < wholeMinutes {
-		t.Errorf("%d whole minutes came, want %d", len(got), wholeMinutes)
 	}
 }
 
@@ -215,7 +117,7 @@ func readTopic(t *testing.T, brokers, topic string) (rs []*kafka.Record) {
 // checkLog sees that the log holds the recorded trades once each and in order, with a contiguous sequence.
 func checkLog(t *testing.T, brokers string) {
 	t.Helper()
-	want := recordedIDs(t)
+	want := recorded.IDs(t)
 	var dec market.Decoder
 	var seq int64
 	next := 0

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tickcast/tickcast/e2e/rig"
 )
 
 // At rest (no client, 100 trades a second over the four shipped contracts) all roles together take less than 40 % of a core. TICKCAST_REST (or `make rest`) says
@@ -33,11 +35,11 @@ func TestAtRestIsCheap(t *testing.T) {
 
 func atRest(t *testing.T, profile bool) (percent float64) {
 	const settle, length, rate = 10 * time.Second, 60 * time.Second, 25
-	exchange := launch(t, nil, "simexchange", "-c", writeFile(t, "simexchange.yaml", fmt.Sprintf("simulator: {listen: 127.0.0.1:0, market: {seed: 1, rate: %d}}\n", rate)))
+	exchange := launch(t, nil, "simexchange", "-c", rig.WriteFile(t, "simexchange.yaml", fmt.Sprintf("simulator: {listen: 127.0.0.1:0, market: {seed: 1, rate: %d}}\n", rate)))
 	p := up(t, t.TempDir(), outside(t, exchange)+fmt.Sprintf("engine: {markets: {BTC-PERP: {price: \"65000\", qty: \"0.05\", rate: %d, seed: 1}}}\n", rate), "--pprof", "127.0.0.1:0")
 	p.addrs()
-	p.find("history is ready")
-	p.find("the engine trades")
+	p.Find("history is ready")
+	p.Find("the engine trades")
 	time.Sleep(settle)
 	cpu, client, outer, begun := p.cpu(t), p.threadCPU(t, "rdk:"), exchange.cpu(t), time.Now()
 	time.Sleep(length)
@@ -54,8 +56,8 @@ func atRest(t *testing.T, profile bool) (percent float64) {
 		}
 		t.Logf("by role, without those threads:\n%s", out)
 	}
-	p.stop()
-	exchange.stop()
+	p.Stop()
+	exchange.Stop()
 	return percent
 }
 

@@ -5,9 +5,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tickcast/tickcast/e2e/rig"
 )
 
-func oneSecond(m message) bool { return m.topic == "candle/1s/BTCUSDT" && !m.retained }
+func oneSecond(m message) bool { return m.Topic == "candle/1s/BTCUSDT" && !m.Retained }
 
 // A restart in the same folder goes on where the log ends; another market behind the same contract begins a new epoch.
 func TestRestartGoesOnAndAnotherSourceBeginsAnEpoch(t *testing.T) {
@@ -16,11 +18,11 @@ func TestRestartGoesOnAndAnotherSourceBeginsAnEpoch(t *testing.T) {
 	run := func(config string) message {
 		p := up(t, dir, config)
 		c := subscribe(t, p.addrs().mqtt, "candle/1s/BTCUSDT")
-		m := c.wait("a live candle", 30*time.Second, oneSecond)
-		c.noStepBack()
-		p.stop()
-		if p.err != nil {
-			t.Errorf("stopped with %v", p.err)
+		m := c.Wait("a live candle", 30*time.Second, oneSecond)
+		c.NoStepBack()
+		p.Stop()
+		if p.Err != nil {
+			t.Errorf("stopped with %v", p.Err)
 		}
 		return m
 	}
@@ -61,12 +63,12 @@ func TestBadInputIsAClearErrorWithThePlace(t *testing.T) {
 	}
 	t.Run("port in use", func(t *testing.T) {
 		t.Parallel()
-		p := launch(t, nil, "up", "-c", writeFile(t, "up.yaml", strings.Replace(freePorts, `http: {listen: "127.0.0.1:0"}`, `http: {listen: "`+taken.Addr().String()+`"}`, 1)), "--data", t.TempDir())
+		p := launch(t, nil, "up", "-c", rig.WriteFile(t, "up.yaml", strings.Replace(freePorts, `http: {listen: "127.0.0.1:0"}`, `http: {listen: "`+taken.Addr().String()+`"}`, 1)), "--data", t.TempDir())
 		fails(t, p, "http.listen: listen tcp "+taken.Addr().String()+": bind: address already in use")
 	})
 	t.Run("Kafka away", func(t *testing.T) {
 		t.Parallel()
-		p := launch(t, nil, "compute", "-c", writeFile(t, "compute.yaml", "compute: {kafka: {brokers: \""+taken.Addr().String()+"\"}}\n"))
+		p := launch(t, nil, "compute", "-c", rig.WriteFile(t, "compute.yaml", "compute: {kafka: {brokers: \""+taken.Addr().String()+"\"}}\n"))
 		fails(t, p, "no answer from Kafka at "+taken.Addr().String())
 	})
 	t.Run("folder in use", func(t *testing.T) {
@@ -80,11 +82,11 @@ func TestBadInputIsAClearErrorWithThePlace(t *testing.T) {
 func fails(t *testing.T, p *process, want string) {
 	t.Helper()
 	select {
-	case <-p.done:
+	case <-p.Done:
 	case <-time.After(40 * time.Second):
 		t.Fatal("it runs")
 	}
-	if p.err == nil || !strings.Contains(p.output(), want) {
-		t.Errorf("ended with %v and said\n%s\nwant %q", p.err, p.output(), want)
+	if p.Err == nil || !strings.Contains(p.Output(), want) {
+		t.Errorf("ended with %v and said\n%s\nwant %q", p.Err, p.Output(), want)
 	}
 }

@@ -113,7 +113,7 @@ engine: {markets: {BTC-PERP: {commands: "`+pipe+`"}}}
 	}
 	trades := func(kind string) func(message) bool {
 		return func(m message) bool {
-			return m.topic == "trade/BTC-PERP" && strings.Contains(string(m.raw), `"k":"`+kind+`"`)
+			return m.Topic == "trade/BTC-PERP" && strings.Contains(string(m.Raw), `"k":"`+kind+`"`)
 		}
 	}
 	// A command takes effect when the one after it is there.
@@ -125,7 +125,7 @@ engine: {markets: {BTC-PERP: {commands: "`+pipe+`"}}}
 	var trade struct {
 		A, L int64 // L: encoding/json ignores case
 	}
-	if err := json.Unmarshal(cl.wait("a trade of the engine", 20*time.Second, trades("trade")).raw, &trade); err != nil {
+	if err := json.Unmarshal(cl.Wait("a trade of the engine", 20*time.Second, trades("trade")).Raw, &trade); err != nil {
 		t.Fatal(err)
 	}
 	command("correct %d 64999.5 0.2", trade.A)
@@ -133,30 +133,30 @@ engine: {markets: {BTC-PERP: {commands: "`+pipe+`"}}}
 	order("limit", "sell", "65020.0", "1")
 	order("limit", "sell", "65020.0", "1")
 	for _, kind := range []string{"correction", "bust"} {
-		cl.wait("a "+kind, 20*time.Second, trades(kind))
+		cl.Wait("a "+kind, 20*time.Second, trades(kind))
 	}
 	for what, topic := range map[string]string{"a gap in the book": "status/BTCUSDT/book", "a reset feed": "status/SOLUSDT/feed"} {
-		cl.wait(what, 30*time.Second, func(m message) bool {
-			return m.topic == topic && m.State != "SYNCED" && m.State != "INIT" && !m.retained
+		cl.Wait(what, 30*time.Second, func(m message) bool {
+			return m.Topic == topic && m.State != "SYNCED" && m.State != "INIT" && !m.Retained
 		})
 	}
-	cl.wait("the stopped clock of the engine's market", 30*time.Second, func(m message) bool { return m.topic == "status/BTC-PERP/clock" && m.State == "stale" })
+	cl.Wait("the stopped clock of the engine's market", 30*time.Second, func(m message) bool { return m.Topic == "status/BTC-PERP/clock" && m.State == "stale" })
 
 	checked := map[string]int{}
 	kinds := map[string][]byte{} // one message of each schema
-	for _, m := range cl.received() {
-		name := schemaOf(cat, m.topic)
+	for _, m := range cl.Received() {
+		name := schemaOf(cat, m.Topic)
 		if all[name] == nil {
-			t.Fatalf("%s has no schema %q", m.topic, name)
+			t.Fatalf("%s has no schema %q", m.Topic, name)
 		}
-		if err := validate(all[name], m.raw); err != nil {
-			t.Fatalf("%s: %v\n%s", m.topic, err, m.raw)
+		if err := validate(all[name], m.Raw); err != nil {
+			t.Fatalf("%s: %v\n%s", m.Topic, err, m.Raw)
 		}
 		if name == "candle.json" && m.Closed {
-			t.Errorf("%s: a closed candle: %s", m.topic, m.raw)
+			t.Errorf("%s: a closed candle: %s", m.Topic, m.Raw)
 		}
 		checked[name]++
-		kinds[name] = m.raw
+		kinds[name] = m.Raw
 	}
 	t.Log(checked)
 	for name := range all {

@@ -38,13 +38,13 @@ func TestThirdPartySnippets(t *testing.T) {
 	at := p.addrs()
 	cl := subscribe(t, at.mqtt, "candle/1s/"+snippetContract, closedSecond, "orderbook/0.01/"+snippetContract, "trade/"+snippetContract)
 	closedSeen := 0
-	cl.wait("three closed candles", 30*time.Second, func(m message) bool {
-		if m.topic == closedSecond {
+	cl.Wait("three closed candles", 30*time.Second, func(m message) bool {
+		if m.Topic == closedSecond {
 			closedSeen++
 		}
 		return closedSeen == 3
 	})
-	old := startOldEdge(t, cl.received())
+	old := startOldEdge(t, cl.Received())
 	mqtt := strings.TrimPrefix(at.mqtt, "mqtt://")
 	ws := strings.TrimSuffix(strings.TrimPrefix(at.ws, "ws://"), "/mqtt")
 
@@ -107,7 +107,7 @@ func TestThirdPartySnippets(t *testing.T) {
 	for _, s := range all {
 		s.board.connect(s.second)
 	}
-	revised := old.tell(t, cl.received(), all)
+	revised := old.tell(t, cl.Received(), all)
 	for _, s := range all {
 		s.board.connect(s.first)
 	}

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	tickcast "github.com/tickcast/tickcast"
+
+	"github.com/tickcast/tickcast/e2e/rig"
 )
 
 // For an hour (TICKCAST_SOAK, or `make soak`) at 1,000 trades a second over the shipped contracts, with everything kept for a sixth of that: what the process
@@ -29,7 +31,7 @@ func TestSoakLevelsOff(t *testing.T) {
 		t.Fatalf("TICKCAST_SOAK: %v", err)
 	}
 	const rate, engineRate = 250, 250 // three symbols and one market
-	exchange := launch(t, nil, "simexchange", "-c", writeFile(t, "simexchange.yaml", fmt.Sprintf("simulator: {listen: 127.0.0.1:0, market: {seed: 1, rate: %d}}\n", rate)))
+	exchange := launch(t, nil, "simexchange", "-c", rig.WriteFile(t, "simexchange.yaml", fmt.Sprintf("simulator: {listen: 127.0.0.1:0, market: {seed: 1, rate: %d}}\n", rate)))
 	dir := t.TempDir()
 	p := up(t, dir, outside(t, exchange)+soakConfig(t, whole/6, engineRate), "--pprof", "127.0.0.1:0")
 	a := p.addrs()
@@ -47,8 +49,8 @@ func TestSoakLevelsOff(t *testing.T) {
 	defer tick.Stop()
 	for at := time.Duration(0); at < whole; {
 		select {
-		case <-p.done:
-			t.Fatalf("tickcast ended: %v", p.err)
+		case <-p.Done:
+			t.Fatalf("tickcast ended: %v", p.Err)
 		case <-tick.C:
 		}
 		at = time.Since(begun)
@@ -71,7 +73,7 @@ func TestSoakLevelsOff(t *testing.T) {
 
 // outside is the part of a configuration that takes the market from a simulator in another process.
 func outside(t testing.TB, exchange *process) string {
-	url := exchange.find(`url=(http://\S+)`)[1]
+	url := exchange.Find(`url=(http://\S+)`)[1]
 	return fmt.Sprintf("venue: binance\ningest: {simulated: true, binance: {rest_url: %q, ws_url: %q}}\n", url, "ws"+strings.TrimPrefix(url, "http"))
 }
 
@@ -94,7 +96,7 @@ func soakConfig(t testing.TB, keep time.Duration, engineRate int) string {
 		store = append(store, fmt.Sprintf("%s: %s", period, max(keep, storePeriodLen[i])))
 	}
 	return fmt.Sprintf("topics: %s\nstore: {retention: {%s}}\nengine: {markets: {BTC-PERP: {price: \"65000\", qty: \"0.05\", rate: %d, seed: 1}}}\n",
-		writeFile(t, "topics.yaml", topics), strings.Join(store, ", "), engineRate)
+		rig.WriteFile(t, "topics.yaml", topics), strings.Join(store, ", "), engineRate)
 }
 
 // soak is what is measured of the process.

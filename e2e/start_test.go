@@ -17,6 +17,8 @@ import (
 
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/kafka"
+
+	"github.com/tickcast/tickcast/e2e/rig"
 )
 
 // From the start of the process to a client that holds every retained topic it takes less than 2 s, with the logs as full as the shipped topics let them become
@@ -38,7 +40,7 @@ func TestStartIsQuickWithFullLogs(t *testing.T) {
 	for _, kind := range []struct {
 		name string
 		end  func(*process)
-	}{{"after an orderly stop", (*process).stop}, {"after kill -9", (*process).kill}} {
+	}{{"after an orderly stop", (*process).Stop}, {"after kill -9", (*process).kill}} {
 		var ms []float64
 		for range starts { // each a test of its own: the clients of one are gone when the next begins
 			t.Run(kind.name, func(t *testing.T) { ms = append(ms, s.measure(t, kind.end)) })
@@ -83,7 +85,7 @@ func newStarts(t *testing.T) *starts {
 	for _, c := range []struct{ base, step string }{{"BTC", "0.00001"}, {"ETH", "0.0001"}, {"SOL", "0.001"}} {
 		lines += fmt.Sprintf("  - {id: %sUSDT, source: {venue: binance, symbol: %sUSDT}, base: %s, quote: USDT, tick: \"0.01\", step: %q, books: [\"0.01\", \"1\"], depth: 50}\n", c.base, c.base, c.base, c.step)
 	}
-	s.contracts = writeFile(t, "contracts.yaml", lines)
+	s.contracts = rig.WriteFile(t, "contracts.yaml", lines)
 	if s.cat, err = catalog.Load("", s.contracts, catalog.Embedded); err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +98,7 @@ func (s *starts) config(t *testing.T, rate int) string {
 	for i, id := range s.engineOwn {
 		markets = append(markets, fmt.Sprintf("%s: {price: \"65000\", qty: \"0.05\", rate: %d, seed: %d}", id, rate, i+1))
 	}
-	return writeFile(t, "up.yaml", strings.Replace(freePorts, `tcp: "127.0.0.1:0"`, `tcp: "`+s.mqtt+`"`, 1)+
+	return rig.WriteFile(t, "up.yaml", strings.Replace(freePorts, `tcp: "127.0.0.1:0"`, `tcp: "`+s.mqtt+`"`, 1)+
 		fmt.Sprintf("contracts: %s\nsimulator: {listen: 127.0.0.1:0}\nengine: {markets: {%s}}\n", s.contracts, strings.Join(markets, ", ")))
 }
 
@@ -111,7 +113,7 @@ func (s *starts) fill(t *testing.T) {
 	begun := time.Now()
 	p := s.start(t, s.filling)
 	brokers := p.addrs().kafka
-	subscribe(t, "mqtt://"+s.mqtt, "candle/1s/"+s.engineOwn[0]).wait("a candle", patience, func(message) bool { return true })
+	subscribe(t, "mqtt://"+s.mqtt, "candle/1s/"+s.engineOwn[0]).Wait("a candle", patience, func(message) bool { return true })
 	for _, topic := range []string{catalog.LedgerCandles, catalog.PushStatus} {
 		s.copyUp(t, brokers, topic)
 	}
@@ -120,18 +122,18 @@ func (s *starts) fill(t *testing.T) {
 			t.Fatalf("the logs do not fill up:\n%s", s.sizes(t))
 		}
 		select {
-		case <-p.done:
-			t.Fatalf("tickcast ended: %v", p.err)
+		case <-p.Done:
+			t.Fatalf("tickcast ended: %v", p.Err)
 		case <-time.After(time.Second):
 		}
 	}
-	p.stop()
+	p.Stop()
 	// Once more at the usual pace: at the end of it the state is that of a process that keeps up.
 	p = s.start(t, s.afterwards)
-	p.find("history is ready")
+	p.Find("history is ready")
 	time.Sleep(5 * time.Second)
 	s.topics = retainedTopics(t, s.mqtt)
-	p.stop()
+	p.Stop()
 	if least := 16 * (len(s.engineOwn) + 3); len(s.topics) < 2*least {
 		t.Fatalf("only %d retained topics", len(s.topics))
 	}
@@ -203,12 +205,12 @@ var allStates = []string{"candle/#", "ticker/+", "bbo/+", "orderbook/#", "status
 func retainedTopics(t *testing.T, mqtt string) []string {
 	t.Helper()
 	c := subscribe(t, "mqtt://"+mqtt, allStates...)
-	c.wait("a retained value", patience, func(m message) bool { return m.retained })
+	c.Wait("a retained value", patience, func(m message) bool { return m.Retained })
 	time.Sleep(time.Second)
 	seen := map[string]bool{}
-	for _, m := range c.received() {
-		if m.retained {
-			seen[m.topic] = true
+	for _, m := range c.Received() {
+		if m.Retained {
+			seen[m.Topic] = true
 		}
 	}
 	var topics []string
@@ -242,15 +244,15 @@ func (s *starts) measure(t *testing.T, end func(*process)) (ms float64) {
 		want[topic] = true
 	}
 	var held, all time.Duration
-	c.wait("every retained topic", patience, func(m message) bool {
-		if delete(want, m.topic); held == 0 && onlyClocks(want) {
-			held = m.at.Sub(begun)
+	c.Wait("every retained topic", patience, func(m message) bool {
+		if delete(want, m.Topic); held == 0 && onlyClocks(want) {
+			held = m.At.Sub(begun)
 		}
-		all = m.at.Sub(begun)
+		all = m.At.Sub(begun)
 		return len(want) == 0
 	})
-	p.find("compute has caught up")
-	p.find("history is ready")
+	p.Find("compute has caught up")
+	p.Find("history is ready")
 	t.Logf("%d ms; the clocks of all markets live at %d; %s; ports bound at %d, subscribed at %d", held.Milliseconds(), all.Milliseconds(), p.milestones(begun), listens.Milliseconds(), subscribed.Milliseconds())
 	time.Sleep(2 * time.Second) // ingest takes over, a checkpoint is written
 	end(p)
@@ -279,14 +281,14 @@ var milestones = []struct{ name, line string }{
 func (p *process) milestones(begun time.Time) string {
 	var parts []string
 	for _, m := range milestones {
-		line := regexp.MustCompile(`time=(\S+) .*` + m.line + `.*`).FindStringSubmatch(p.output())
+		line := regexp.MustCompile(`time=(\S+) .*` + m.line + `.*`).FindStringSubmatch(p.Output())
 		if line == nil {
 			parts = append(parts, m.name+": not seen")
 			continue
 		}
 		at, err := time.Parse(time.RFC3339Nano, line[1])
 		if err != nil {
-			p.t.Fatal(err)
+			p.T.Fatal(err)
 		}
 		took := ""
 		if m := regexp.MustCompile(`took=(\S+)`).FindStringSubmatch(line[0]); m != nil {

@@ -3,11 +3,14 @@ package recorded
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"slices"
 	"sort"
 	"strings"
 	"testing"
+
+	"github.com/gorilla/websocket"
 
 	"github.com/tickcast/tickcast/e2e/rig"
 	"github.com/tickcast/tickcast/market"
@@ -32,8 +35,8 @@ var TenMinutes = []Book{
 	{"ETHUSDT", "0.0001", []string{tenMinutes + "ethusdt_20240808.gz", tenMinutes + "ethusdt_20240809.gz"}, 6468, 6468},
 }
 
-// Paths are the files, absolute. A test whose recording is not there is skipped.
-func (b *Book) Paths(t testing.TB) (paths []string) {
+// paths are the files, absolute. A test whose recording is not there is skipped.
+func (b *Book) paths(t testing.TB) (paths []string) {
 	t.Helper()
 	for _, f := range b.Files {
 		path := rig.File(t, f)
@@ -43,6 +46,41 @@ func (b *Book) Paths(t testing.TB) (paths []string) {
 		paths = append(paths, path)
 	}
 	return paths
+}
+
+// Contract is the book's entry in contracts.yaml under an id.
+func (b *Book) Contract(id string) string {
+	return fmt.Sprintf(`{id: %s, source: {venue: binance, symbol: %s}, base: %s, quote: USDT, tick: "0.01", step: "%s", books: ["0.01", "1", "10"], depth: 50}`, id, b.Symbol, b.base(), b.Step)
+}
+
+func (b *Book) base() string { return strings.TrimSuffix(b.Symbol, "USDT") }
+
+// What ingest is configured with while books are played: the section's lines, and those of binance in it.
+const (
+	BooksIngest  = "  feed: {max_ahead: 10m}\n  books: {retry_min: 20ms, retry_max: 100ms}\n"
+	BooksBinance = "silence: 60s, first_frame: 10s, backoff_min: 20ms, backoff_max: 200ms"
+)
+
+// Play is the simulator's configuration, so many times as fast as recorded. The market stands still until Release.
+func Play(t testing.TB, books []Book, speed int) string {
+	t.Helper()
+	var symbols, markets []string
+	for _, b := range books {
+		symbols = append(symbols, fmt.Sprintf(`{symbol: %s, base: %s, quote: USDT, tick: "0.01", step: "%s"}`, b.Symbol, b.base(), b.Step))
+		markets = append(markets, fmt.Sprintf("{symbol: %s, frames: [%s]}", b.Symbol, strings.Join(b.paths(t), ", ")))
+	}
+	return fmt.Sprintf("  symbols: [%s]\n  recording: {markets: [%s], times: kept, speed: %d, wait_for_streams: [\"go@now\"]}\n", strings.Join(symbols, ", "), strings.Join(markets, ", "), speed)
+}
+
+// Release lets the recording begin.
+func Release(t testing.TB, exchange string) {
+	t.Helper()
+	c, resp, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(exchange, "http")+"/ws/go@now", http.Header{})
+	if err != nil {
+		t.Fatalf("subscribe to go@now: %v", err)
+	}
+	resp.Body.Close()
+	t.Cleanup(func() { c.Close() })
 }
 
 // Top is a best bid and offer with its update id; best is its prices and quantities in the recording's form.
@@ -116,7 +154,7 @@ func (b *Book) Read(t testing.TB) *Said {
 	t.Helper()
 	r := &Said{}
 	var diffs []int64
-	for _, file := range b.Paths(t) {
+	for _, file := range b.paths(t) {
 		markettest.Frames(t, file, func(_ int64, frame []byte) {
 			var e struct {
 				Stream string

@@ -1,17 +1,12 @@
 package stack
 
 import (
-	"fmt"
 	"maps"
-	"net/http"
 	"os"
 	"slices"
 	"sort"
-	"strings"
 	"testing"
 	"time"
-
-	"github.com/gorilla/websocket"
 
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/e2e/recorded"
@@ -39,28 +34,18 @@ func TestTheServedTopIsTheRecordedBookTicker(t *testing.T) {
 				t.Skip("TICKCAST_LONG=1 runs it")
 			}
 			ids := map[string]string{}
-			var contracts, symbols, markets []string
+			var contracts []string
 			for _, b := range c.books {
 				ids[b.Symbol] = own(b.Symbol)
-				base := strings.TrimSuffix(b.Symbol, "USDT")
-				contracts = append(contracts, fmt.Sprintf(`{id: %s, source: {venue: binance, symbol: %s}, base: %s, quote: USDT, tick: "0.01", step: "%s", books: ["0.01", "1", "10"], depth: 50}`,
-					ids[b.Symbol], b.Symbol, base, b.Step))
-				symbols = append(symbols, fmt.Sprintf(`{symbol: %s, base: %s, quote: USDT, tick: "0.01", step: "%s"}`, b.Symbol, base, b.Step))
-				markets = append(markets, fmt.Sprintf("{symbol: %s, frames: [%s]}", b.Symbol, strings.Join(b.Paths(t), ", ")))
+				contracts = append(contracts, b.Contract(ids[b.Symbol]))
 			}
-			m := newMarket(t, contracts, fmt.Sprintf("  symbols: [%s]\n  recording: {markets: [%s], times: kept, speed: %d, wait_for_streams: [\"go@now\"]}\n",
-				strings.Join(symbols, ", "), strings.Join(markets, ", "), c.speed))
+			m := newMarket(t, contracts, recorded.Play(t, c.books, c.speed))
 			cl := rig.Subscribe(t, m.mqtt, "bbo/+", "orderbook/0.01/+", "status/+/book")
-			m.startIngest("  feed: {max_ahead: 10m}\n  books: {retry_min: 20ms, retry_max: 100ms}\n", ", silence: 60s, first_frame: 10s, backoff_min: 20ms, backoff_max: 200ms")
+			m.startIngest(recorded.BooksIngest, ", "+recorded.BooksBinance)
 			for _, id := range ids { // on a market that stands still, so that no diff goes into the first snapshot
 				cl.Wait("the book is there", patience, func(g rig.Message) bool { return g.Topic == "status/"+id+"/book" && g.State == "SYNCED" })
 			}
-			ws, resp, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(m.exchange, "http")+"/ws/go@now", http.Header{})
-			if err != nil {
-				t.Fatalf("let the recording begin: %v", err)
-			}
-			resp.Body.Close()
-			defer ws.Close()
+			recorded.Release(t, m.exchange)
 			for _, b := range c.books {
 				id, said := ids[b.Symbol], b.Read(t)
 				cl.Wait("the last change of the top of "+id, 3*time.Minute, func(g rig.Message) bool {
