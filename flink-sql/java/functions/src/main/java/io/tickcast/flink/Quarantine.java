@@ -4,7 +4,6 @@ import io.tickcast.engine.Verdict;
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import java.util.Locale;
-import org.apache.flink.types.Row;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,7 +31,7 @@ final class Quarantine {
     }
 
     /** The record's value in the topic of quarantine, or null if there are too many. */
-    byte[] keep(Verdict verdict, String problem, Row input, String contract, byte[] value, long appendMs, long nowMs) {
+    byte[] keep(Verdict verdict, String problem, int partition, long offset, String contract, byte[] value, long appendMs, long nowMs) {
         if (nowMs / 1000 != second) {
             if (left > 0) {
                 LOG.warn("quarantine of {} was full: {} records not kept", log, left);
@@ -45,7 +44,7 @@ final class Quarantine {
             left++;
             return null;
         }
-        String place = log + " partition " + input.getField("part") + " offset " + input.getField("off");
+        String place = log + " partition " + partition + " offset " + offset;
         LOG.warn("record cannot be used, it is kept in {}: {}, key {}: {}", TOPIC, place, contract, problem);
         StringBuilder b = new StringBuilder(256);
         b.append("{\"sv\":").append(SCHEMA_VERSION).append(",\"src\":\"").append(SOURCE).append('"');
