@@ -2,6 +2,7 @@ package compute
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -99,12 +100,12 @@ func TestAfterAKillBehindTheCheckpointNothingIsLostOrDifferent(t *testing.T) {
 	b.read(catalog.PushClosed)
 }
 
-func TestPoisonIsPassedOverWithItsPlace(t *testing.T) {
+func TestPoisonIsKeptInQuarantineWithItsPlace(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	l := &logWriter{contract: "BTCUSDT"}
 	b.write(l.begin(minute0)...)
-	for _, value := range []string{"", "{}", "not JSON", strings.Repeat("[", 100_000), `{"sv":2}`, `{"sv":1,"k":"trade","s":"BTCUSDT"}`} {
+	for _, value := range []string{"", "{}", "not JSON", "\xff\xfe", strings.Repeat("[", 100_000), `{"sv":2}`, `{"sv":1,"k":"trade","s":"BTCUSDT"}`} {
 		if err := b.prod.Produce(t.Context(), catalog.MarketTrades, []byte("BTCUSDT"), []byte(value)); err != nil {
 			t.Fatal(err)
 		}
@@ -114,17 +115,72 @@ func TestPoisonIsPassedOverWithItsPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.seq--
-	b.write(l.trade(minute0+market.DayMs*365*100, 200), l.record(market.KindClock, minute0+1000), l.trade(minute0+1001, 200))
+	far := l.trade(minute0+market.DayMs*365*100, 200)
+	b.write(far, l.record(market.KindClock, minute0+1000), l.trade(minute0+1001, 200))
 	c, stop := b.run()
-	until(t, "all records", func() bool { return c.Stats().Records == 14 })
-	if s := c.Stats(); s.Poison != 8 {
-		t.Errorf("%d records were counted as poison, want 8", s.Poison)
+	until(t, "all records", func() bool { return c.Stats().Records == 15 })
+	if s := c.Stats(); s.Poison != 9 {
+		t.Errorf("%d records were counted as poison, want 9", s.Poison)
 	}
-	if text := stop(); !strings.Contains(text, `record cannot be used, it is passed over" topic=market.trades partition=`) || !strings.Contains(text, "offset=4") {
+	if text := stop(); !strings.Contains(text, `record cannot be used, it is kept in quarantine" topic=market.trades partition=`) || !strings.Contains(text, "offset=4") {
 		t.Errorf("the log does not say where:\n%s", text)
 	}
 	if _, ok := b.read(catalog.LedgerCandles)[fmt.Sprintf("BTCUSDT/1s/%d 1000.%d.6", minute0, minute0)]; !ok {
 		t.Error("the second after the poison was not closed")
+	}
+	b.quarantined([]string{"unreadable ", "unreadable {}", "unreadable not JSON", "unreadable \xff\xfe", "unreadable " + strings.Repeat("[", market.MaxRaw), `unreadable {"sv":2}`,
+		`unreadable {"sv":1,"k":"trade","s":"BTCUSDT"}`, "unreadable " + string(foreign.AppendJSON(nil)), "invalid " + string(far.AppendJSON(nil))})
+}
+
+// A log that is broken altogether does not fill the topic of quarantine.
+func TestQuarantineIsBounded(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	const n = 20_000
+	for range n {
+		if err := b.prod.Produce(t.Context(), catalog.MarketBooks, []byte("BTCUSDT"), []byte("poison")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begun := time.Now()
+	c, stop := b.run()
+	until(t, "all records", func() bool { return c.Stats().Poison == n })
+	text := stop()
+	kept, most := 0, keptPerSecond*(2+int(time.Since(begun)/time.Second))
+	b.each(catalog.MarketQuarantine, func(*kafka.Record) { kept++ })
+	if kept < keptPerSecond || kept > most {
+		t.Errorf("%d records were kept, want %d to %d\n%s", kept, keptPerSecond, most, text)
+	}
+}
+
+// quarantined compares what is in the topic of quarantine, as reason and raw bytes.
+func (b *bench) quarantined(want []string) {
+	b.t.Helper()
+	got := map[string]int{}
+	b.each(catalog.MarketQuarantine, func(rec *kafka.Record) {
+		var q struct {
+			Source string `json:"src"`
+			Reason string `json:"reason"`
+			Detail string `json:"detail"`
+			Place  string `json:"channel"`
+			Raw    string `json:"raw"`
+			Bytes  []byte `json:"raw_base64"`
+		}
+		if err := json.Unmarshal(rec.Value, &q); err != nil {
+			b.t.Errorf("%v: %.100s", err, rec.Value)
+		}
+		if q.Source != quarantineSource || string(rec.Key) != q.Source || q.Detail == "" || !strings.HasPrefix(q.Place, catalog.MarketTrades+" partition ") {
+			b.t.Errorf("key %s: %.300s", rec.Key, rec.Value)
+		}
+		got[q.Reason+" "+q.Raw+string(q.Bytes)]++
+	})
+	for _, w := range want {
+		if got[w] != 1 {
+			b.t.Errorf("%.100q is there %d times", w, got[w])
+		}
+	}
+	if len(got) != len(want) {
+		b.t.Errorf("%d records, want %d", len(got), len(want))
 	}
 }
 

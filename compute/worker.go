@@ -51,6 +51,7 @@ type worker struct {
 	saving         chan struct{} // closed when the checkpoint on its way is on disk
 	warnedAt       time.Time
 	warned         int // since warnedAt
+	apart          quarantine
 }
 
 func (w *worker) work(ctx context.Context) error {
@@ -201,12 +202,14 @@ func (w *worker) take(rec *kafka.Record, now time.Time) error {
 		return fmt.Errorf("%s partition %d went back from offset %d to %d: the log was made anew, and this state is of another one", rec.Topic, rec.Partition, pl.next, rec.Offset)
 	}
 	w.done.records.Add(1)
-	err := w.apply(l, rec, now)
+	reason, err := w.apply(l, rec, now)
 	if w.writeErr != nil {
 		return w.writeErr // the record's outputs are not complete: nothing may be saved
 	}
 	if err != nil {
-		w.poison(rec, err, now)
+		if err := w.poison(rec, reason, err, now); err != nil {
+			return err
+		}
 	}
 	before := pl.next
 	pl.next, pl.sum = rec.Offset+1, sum(rec)
@@ -226,18 +229,22 @@ func (w *worker) logOf(topic string) *inputLog {
 	panic("compute: record of topic " + topic + ", which was not assigned")
 }
 
-func (w *worker) apply(l *inputLog, rec *kafka.Record, now time.Time) error {
+// unreadable is the reason of quarantine for what is no record at all, or of another contract; Invalid is that for what the contract's state refuses.
+const unreadable = "unreadable"
+
+// apply gives a record to its contract's machine. With an error comes the reason of quarantine.
+func (w *worker) apply(l *inputLog, rec *kafka.Record, now time.Time) (reason string, err error) {
 	r := &w.record
 	if err := w.decoder.Decode(rec.Value, r); err != nil {
-		return err
+		return unreadable, err
 	}
 	if string(rec.Key) != r.Contract {
-		return fmt.Errorf("key %.40q is not the record's contract %s", rec.Key, r.Contract)
+		return unreadable, fmt.Errorf("key %.40q is not the record's contract %s", rec.Key, r.Contract)
 	}
 	m := l.machines[r.Contract]
 	if m == nil {
 		if len(l.machines) >= maxContracts {
-			return fmt.Errorf("contract %s is one too many, at most %d are kept", r.Contract, maxContracts)
+			return unreadable, fmt.Errorf("contract %s is one too many, at most %d are kept", r.Contract, maxContracts)
 		}
 		m = l.core(r.Contract, w.startMs, w.emit)
 		l.machines[r.Contract] = m
@@ -258,7 +265,7 @@ func (w *worker) apply(l *inputLog, rec *kafka.Record, now time.Time) error {
 	default:
 		w.done.dropped.Add(1)
 	}
-	return err
+	return core.Invalid.String(), err
 }
 
 // emit writes one output record. The first error stops the work.
@@ -270,14 +277,6 @@ func (w *worker) emit(o *core.Output) {
 	w.writeErr = w.producer.Produce(w.writing, o.Topic, o.Key, o.Value, w.headers[:]...)
 	w.rounds.count(o)
 	w.done.outputs.Add(1)
-}
-
-// poison counts a record that cannot be used and passes over it.
-func (w *worker) poison(rec *kafka.Record, err error, now time.Time) {
-	n := w.done.poison.Add(1)
-	if w.mayWarn(now) {
-		w.log.Error("record cannot be used, it is passed over", "topic", rec.Topic, "partition", rec.Partition, "offset", rec.Offset, "error", err, "so_far", n)
-	}
 }
 
 // mayWarn bounds what a broken log can write into ours.

@@ -107,11 +107,11 @@ func (l *Log) report(nowMs int64, state, reason string, lastID, missing int64) {
 	})
 }
 
-// Quarantine puts aside what cannot be true; raw is cut to MaxRaw.
+// Quarantine puts aside what cannot be true; raw is cut to market.MaxRaw.
 func (l *Log) Quarantine(nowMs, conn int64, channel, reason, detail string, raw []byte) {
 	q := Quarantined{Source: l.Contract.Source, Contract: l.Contract.ID, Channel: channel, Conn: conn, Reason: reason, Detail: detail, ReceivedMs: nowMs, Raw: raw}
-	if len(q.Raw) > MaxRaw {
-		q.Raw, q.Truncated = q.Raw[:MaxRaw], true
+	if len(q.Raw) > market.MaxRaw {
+		q.Raw, q.Truncated = q.Raw[:market.MaxRaw], true
 	}
 	l.out.Quarantined = append(l.out.Quarantined, q)
 }

@@ -32,20 +32,7 @@ const (
 )
 
 // Quarantined is a piece of outside data that cannot be true, with the reason.
-type Quarantined struct {
-	Source     string
-	Contract   string // empty: not known
-	Channel    string // stream or REST endpoint
-	Conn       int64  // 0: REST
-	Reason     string
-	Detail     string
-	ReceivedMs int64
-	Raw        []byte // as received, at most MaxRaw bytes
-	Truncated  bool
-}
-
-// MaxRaw bounds Quarantined.Raw.
-const MaxRaw = 64 << 10
+type Quarantined = market.Quarantined
 
 // DecimalReason is the reason for a number that market could not read.
 func DecimalReason(err error) string {

@@ -3,11 +3,8 @@ package kafkalog
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"log/slog"
 	"slices"
-	"unicode/utf8"
 
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/ingest"
@@ -41,27 +38,9 @@ func (l *Log) Append(ctx context.Context, to ingest.Input, rec market.Record) er
 
 // Quarantine implements ingest.Log.
 func (l *Log) Quarantine(q ingest.Quarantined) error {
-	v := struct {
-		SchemaVersion int    `json:"sv"`
-		Source        string `json:"src"`
-		Contract      string `json:"s,omitempty"`
-		ReceivedMs    int64  `json:"ts"`
-		Reason        string `json:"reason"`
-		Detail        string `json:"detail"`
-		Channel       string `json:"channel"`
-		Conn          int64  `json:"conn,omitempty"`
-		Truncated     bool   `json:"truncated,omitempty"`
-		Raw           string `json:"raw,omitempty"`        // as received
-		RawBytes      []byte `json:"raw_base64,omitempty"` // where it was no text
-	}{market.SchemaVersion, q.Source, q.Contract, q.ReceivedMs, q.Reason, q.Detail, q.Channel, q.Conn, q.Truncated, "", nil}
-	if utf8.Valid(q.Raw) {
-		v.Raw = string(q.Raw)
-	} else {
-		v.RawBytes = q.Raw
-	}
-	b, err := json.Marshal(v)
+	b, err := q.JSON()
 	if err != nil {
-		return fmt.Errorf("encode quarantined data: %w", err)
+		return err
 	}
 	return l.Put(catalog.MarketQuarantine, q.Source, b)
 }
