@@ -5,10 +5,13 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/tickcast/tickcast/catalog"
 )
@@ -42,19 +45,38 @@ const TransactionTimeout = 10 * time.Minute
 
 // Params are what differs between clusters and starts.
 type Params struct {
-	Brokers     string // Kafka, host:port separated by commas
-	Checkpoints string // URI of the folder of this job's checkpoints
-	Savepoints  string // URI of the folder of this job's savepoints
-	Recover     string // URI of the checkpoint or savepoint that the job begins with; empty: without state, from the earliest records
-	StartMs     int64  // the job's start: until a contract's state has seen a record written since, only the ledger is written
-	Explain     bool   // print the plan instead of running
+	Brokers     string            // Kafka, host:port separated by commas
+	Checkpoints string            // URI of the folder of this job's checkpoints
+	Savepoints  string            // URI of the folder of this job's savepoints
+	Recover     string            // URI of the checkpoint or savepoint that the job begins with; empty: without state, from the earliest records
+	StartMs     int64             // the job's start: until a contract's state has seen a record written since, only the ledger is written
+	Explain     bool              // print the plan instead of running
+	Kafka       map[string]string // further properties of Kafka's Java clients: encryption and user. What is rendered from them holds the password
+	Template    string            // another program's SQL of the job; empty: this one's
+}
+
+// Templates are the jobs' SQL with its variables.
+func Templates() (map[Job]string, error) {
+	all := map[Job]string{}
+	for _, job := range Jobs() {
+		text, err := files.ReadFile("sql/" + string(job) + ".sql")
+		if err != nil {
+			return nil, fmt.Errorf("job %s: %w", job, err)
+		}
+		all[job] = string(text)
+	}
+	return all, nil
 }
 
 // Render returns a job's SQL.
 func Render(job Job, cat *catalog.Catalog, p Params) (string, error) {
-	text, err := files.ReadFile("sql/" + string(job) + ".sql")
-	if err != nil {
-		return "", fmt.Errorf("job %s: %w", job, err)
+	text := p.Template
+	if text == "" {
+		own, err := files.ReadFile("sql/" + string(job) + ".sql")
+		if err != nil {
+			return "", fmt.Errorf("job %s: %w", job, err)
+		}
+		text = string(own)
 	}
 	values := map[string]string{
 		"brokers": p.Brokers, "checkpoints": p.Checkpoints, "savepoints": p.Savepoints,
@@ -72,6 +94,11 @@ func Render(job Job, cat *catalog.Catalog, p Params) (string, error) {
 			return "", fmt.Errorf("job %s: variable %s: %q cannot stand in SQL", job, name, v)
 		}
 	}
+	security, err := connection(p.Kafka)
+	if err != nil {
+		return "", fmt.Errorf("job %s: %w", job, err)
+	}
+	values["security"] = security
 	values["recovery"] = "-- no state to recover from"
 	if p.Recover != "" {
 		if strings.ContainsAny(p.Recover, "'\n") {
@@ -79,7 +106,28 @@ func Render(job Job, cat *catalog.Catalog, p Params) (string, error) {
 		}
 		values["recovery"] = "SET 'execution.state-recovery.path' = '" + p.Recover + "';"
 	}
-	return expand(string(job)+".sql", string(text), values)
+	return expand(string(job)+".sql", text, values)
+}
+
+// shaded is in front of the names of Kafka's classes in Flink's SQL connector.
+const shaded = "org.apache.flink.kafka.shaded."
+
+// connection are options of a table for properties of Kafka's client. Errors never contain a value.
+func connection(properties map[string]string) (string, error) {
+	all := map[string]string{"security.protocol": "PLAINTEXT"}
+	maps.Copy(all, properties)
+	var options []string
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		v := all[key]
+		if strings.ContainsFunc(key+v, unicode.IsControl) {
+			return "", fmt.Errorf("property %.40q of Kafka's client holds a control character, and cannot stand in SQL", key)
+		}
+		if key == "sasl.jaas.config" {
+			v = shaded + v
+		}
+		options = append(options, "'properties."+key+"' = '"+strings.ReplaceAll(v, "'", "''")+"'")
+	}
+	return strings.Join(options, ",\n  "), nil
 }
 
 var variable = regexp.MustCompile(`\$\{([^}]*)\}`)

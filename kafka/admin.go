@@ -31,6 +31,7 @@ func (d Difference) String() string {
 const (
 	WhatTopic      = "topic"
 	WhatPartitions = "partitions"
+	WhatReplicas   = "replicas"
 )
 
 // ErrPartitions is returned by Apply when a topic has another number of partitions than the catalogue says.
@@ -38,23 +39,42 @@ var ErrPartitions = errors.New("the number of partitions of an existing topic is
 	"Either set the catalogue to what the topic has, or create a topic of a new name, recalculate into it and switch over")
 
 // Admin makes and compares topics.
-type Admin struct{ c *ck.AdminClient }
+type Admin struct {
+	cfg Config
+	p   *ck.Producer // whose connections the calls use: the driver's own admin client does not say why it has none
+	c   *ck.AdminClient
+}
 
 // NewAdmin connects to the cluster; it fails if no broker answers within ConnectTimeout.
 func NewAdmin(cfg Config) (*Admin, error) {
-	c, err := ck.NewAdminClient(with(cfg.base("tickcast-admin"), nil))
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	settings, err := cfg.base("tickcast-admin", ck.ConfigMap{"go.produce.channel.size": 0, "go.events.channel.size": 100})
+	if err != nil {
+		return nil, err
+	}
+	p, err := ck.NewProducer(settings)
 	if err != nil {
 		return nil, fmt.Errorf("make Kafka admin client: %w", err)
 	}
-	if _, err := c.GetMetadata(nil, true, int(ConnectTimeout/time.Millisecond)); err != nil {
-		c.Close()
-		return nil, fmt.Errorf("no answer from Kafka at %s within %s: %w", cfg.Brokers, ConnectTimeout, err)
+	err = connect(cfg, p, queued(p))
+	var c *ck.AdminClient
+	if err == nil {
+		c, err = ck.NewAdminClientFromProducer(p)
 	}
-	return &Admin{c: c}, nil
+	if err != nil {
+		p.Close()
+		return nil, err
+	}
+	return &Admin{cfg: cfg, p: p, c: c}, nil
 }
 
 // Close lets go of the connections.
-func (a *Admin) Close() { a.c.Close() }
+func (a *Admin) Close() {
+	a.c.Close()
+	a.p.Close()
+}
 
 // Check returns what differs between the cluster and the wanted topics, in their order.
 func (a *Admin) Check(ctx context.Context, want []TopicSpec) ([]Difference, error) {
@@ -73,6 +93,12 @@ func (a *Admin) Check(ctx context.Context, want []TopicSpec) ([]Difference, erro
 		present = append(present, w)
 		if n := len(t.Partitions); n != w.Partitions {
 			diffs = append(diffs, Difference{w.Name, WhatPartitions, fmt.Sprint(n), fmt.Sprint(w.Partitions)})
+		}
+		for _, p := range t.Partitions {
+			if n := len(p.Replicas); a.cfg.Replication > 0 && n != a.cfg.Replication {
+				diffs = append(diffs, Difference{w.Name, WhatReplicas, fmt.Sprint(n), fmt.Sprintf("%d (kafka-reassign-partitions.sh of Kafka changes it)", a.cfg.Replication)})
+				break
+			}
 		}
 	}
 	if len(present) == 0 {
@@ -111,6 +137,7 @@ func (a *Admin) Apply(ctx context.Context, want []TopicSpec, replication int) ([
 		switch d.What {
 		case WhatPartitions:
 			return nil, fmt.Errorf("%s: %w", d, ErrPartitions)
+		case WhatReplicas: // told, not changed: data would move
 		case WhatTopic:
 			w := want[slices.IndexFunc(want, func(w TopicSpec) bool { return w.Name == d.Topic })]
 			create = append(create, ck.TopicSpecification{Topic: w.Name, NumPartitions: w.Partitions, ReplicationFactor: replication, Config: w.Config})

@@ -27,7 +27,7 @@ type ProducerOptions struct {
 
 // NewProducer connects to the cluster; it fails if no broker answers within ConnectTimeout. Run must be running for errors to be seen.
 func NewProducer(cfg Config, opt ProducerOptions, log *slog.Logger) (*Producer, error) {
-	p, err := ck.NewProducer(with(cfg.base(opt.Name), ck.ConfigMap{
+	settings, err := cfg.base(opt.Name, ck.ConfigMap{
 		"enable.idempotence":           true,
 		"message.timeout.ms":           0, // nothing is given up: a hole in a log's sequence is worse than waiting
 		"linger.ms":                    opt.LingerMs,
@@ -39,13 +39,17 @@ func NewProducer(cfg Config, opt ProducerOptions, log *slog.Logger) (*Producer, 
 		"go.events.channel.size":       1000,
 		"go.produce.channel.size":      0, // unused; by default 8 MB that every collection looks through
 		"go.logs.channel.enable":       false,
-	}))
+	})
+	if err != nil {
+		return nil, err
+	}
+	p, err := ck.NewProducer(settings)
 	if err != nil {
 		return nil, fmt.Errorf("make Kafka producer %s: %w", opt.Name, err)
 	}
-	if _, err := p.GetMetadata(nil, false, int(ConnectTimeout/time.Millisecond)); err != nil {
+	if err := connect(cfg, p, queued(p)); err != nil {
 		p.Close()
-		return nil, fmt.Errorf("no answer from Kafka at %s within %s: %w", cfg.Brokers, ConnectTimeout, err)
+		return nil, err
 	}
 	return &Producer{cfg: cfg, p: p, log: log, stopped: make(chan struct{})}, nil
 }
@@ -62,7 +66,7 @@ func (p *Producer) Run(ctx context.Context) error {
 				if e.IsFatal() {
 					return fmt.Errorf("write to Kafka at %s: %w", p.cfg.Brokers, e)
 				}
-				report(p.log, p.cfg.Brokers, e)
+				report(p.log, p.cfg, e)
 			}
 		}
 	}

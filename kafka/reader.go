@@ -69,7 +69,7 @@ func NewReader(cfg Config, opt ReaderOptions, log *slog.Logger) (*Reader, error)
 	if opt.GatherMs > 0 {
 		wait, least = opt.GatherMs, gatherBytes
 	}
-	c, err := ck.NewConsumer(with(cfg.base(opt.Name), ck.ConfigMap{
+	settings, err := cfg.base(opt.Name, ck.ConfigMap{
 		"group.id":                   "tickcast-" + opt.Name, // required by the driver; nothing is committed
 		"enable.auto.commit":         false,
 		"enable.auto.offset.store":   false,
@@ -83,13 +83,17 @@ func NewReader(cfg Config, opt ReaderOptions, log *slog.Logger) (*Reader, error)
 		"queued.max.messages.kbytes": 16_384,
 		"check.crcs":                 true,
 		"go.logs.channel.enable":     false,
-	}))
+	})
+	if err != nil {
+		return nil, err
+	}
+	c, err := ck.NewConsumer(settings)
 	if err != nil {
 		return nil, fmt.Errorf("make Kafka reader %s: %w", opt.Name, err)
 	}
-	if _, err := c.GetMetadata(nil, false, int(ConnectTimeout/time.Millisecond)); err != nil {
+	if err := connect(cfg, c, func() ck.Event { return c.Poll(0) }); err != nil {
 		c.Close()
-		return nil, fmt.Errorf("no answer from Kafka at %s within %s: %w", cfg.Brokers, ConnectTimeout, err)
+		return nil, err
 	}
 	return &Reader{cfg: cfg, c: c, log: log}, nil
 }
@@ -126,7 +130,7 @@ func (r *Reader) Poll(timeout time.Duration) (*Record, error) {
 			if e.IsFatal() || e.Code() == ck.ErrUnknownTopicOrPart {
 				return nil, fmt.Errorf("kafka reader: %w", e)
 			}
-			report(r.log, r.cfg.Brokers, e)
+			report(r.log, r.cfg, e)
 		}
 		if left == 0 {
 			return nil, nil

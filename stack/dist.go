@@ -118,3 +118,13 @@ func runMaven(ctx context.Context, cmd *exec.Cmd, progress func(files int)) erro
 	}
 	return nil
 }
+
+// KafkaJars finds java and fetches Kafka: for who starts a Kafka of another configuration, such as a test.
+func KafkaJars(ctx context.Context, cfg Config, out io.Writer) (java, dir string, err error) {
+	t, err := findTools(ctx, cfg.Java)
+	if err != nil {
+		return "", "", err
+	}
+	d, err := fetchAll(ctx, cfg.CacheDir, t, out)
+	return t.java, d.kafka, err
+}

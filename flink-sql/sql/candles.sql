@@ -16,6 +16,7 @@ CREATE TABLE market_trades (
   'connector' = 'kafka',
   'topic' = '${topic.market.trades}',
   'properties.bootstrap.servers' = '${brokers}',
+  ${security},
   'properties.group.id' = 'tickcast-flink-candles',
   'scan.startup.mode' = 'earliest-offset', -- without a state to restore, which has its offsets
   'key.format' = 'raw',
@@ -34,6 +35,7 @@ CREATE TABLE live (
   'connector' = 'kafka',
   'topic' = '${topic.push.candles};${topic.push.closed};${topic.push.tickers};${topic.market.late};${topic.market.quarantine}',
   'properties.bootstrap.servers' = '${brokers}',
+  ${security},
   'properties.linger.ms' = '0', -- 5 is the default since Kafka 4
   'properties.acks' = 'all',
   'properties.compression.type' = 'none',
@@ -54,6 +56,7 @@ CREATE TABLE ledger (
   'connector' = 'kafka',
   'topic' = '${topic.ledger.candles}',
   'properties.bootstrap.servers' = '${brokers}',
+  ${security},
   'properties.transaction.timeout.ms' = '${transaction_timeout_ms}',
   'properties.linger.ms' = '100', -- its readers wait for the next checkpoint anyway, and a request for each record costs more than all else that is done for it
   'properties.batch.size' = '131072',

@@ -1,0 +1,87 @@
+package kafka
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// askEach is how long one question for the cluster's metadata takes at most, so that what the driver says of its connections is heard meanwhile.
+const askEach = 500 * time.Millisecond
+
+// connect waits for the cluster's first answer. Where it cannot be, next has heard why: a wrong password ends the wait at once, and whatever else the driver said last is in the error.
+func connect(cfg Config, c asker, next func() ck.Event) error {
+	var said error
+	for deadline := time.Now().Add(ConnectTimeout); ; {
+		_, err := c.GetMetadata(nil, false, int(askEach/time.Millisecond))
+		if err == nil {
+			return nil
+		}
+		for e := next(); e != nil; e = next() {
+			e, ok := e.(ck.Error)
+			if !ok || e.Code() == ck.ErrAllBrokersDown {
+				continue
+			}
+			said = explain(cfg, e)
+			if refused(e) {
+				return said
+			}
+		}
+		if time.Now().After(deadline) {
+			if said == nil {
+				said = err
+			}
+			return fmt.Errorf("no answer from Kafka at %s within %s: %w", cfg.Brokers, ConnectTimeout, said)
+		}
+	}
+}
+
+// refused says whether an error is a broker's or our own refusal, which waiting does not change.
+func refused(e ck.Error) bool {
+	return e.Code() == ck.ErrAuthentication || e.Code() == ck.ErrSaslAuthenticationFailed || e.Code() == ck.ErrSsl
+}
+
+// explain names the keys of the configuration that an error of the driver is about. The driver's own text names the broker.
+func explain(cfg Config, e ck.Error) error {
+	text := e.Error()
+	has := func(part string) bool { return strings.Contains(text, part) }
+	switch {
+	case e.Code() == ck.ErrAuthentication || e.Code() == ck.ErrSaslAuthenticationFailed:
+		if cfg.SASL == nil {
+			return fmt.Errorf("kafka.sasl: is missing, Kafka at %s wants to know who this is: %w", cfg.Brokers, e)
+		}
+		return fmt.Errorf("kafka.sasl: Kafka at %s refuses user %q (kafka.sasl.username) with this password (%s) and mechanism %s: %w", cfg.Brokers, cfg.SASL.Username, cfg.SASL.where(), cfg.SASL.mechanism(), e)
+	case cfg.TLS != nil && has("certificate verify failed"):
+		signers := "the system's CAs"
+		if cfg.TLS.CA != "" {
+			signers = cfg.TLS.CA
+		}
+		return fmt.Errorf("kafka.tls.ca_file: Kafka at %s shows a certificate that %s did not sign, or of another host: %w", cfg.Brokers, signers, e)
+	case cfg.TLS != nil && (has("certificate required") || has("bad certificate") || has("unknown ca") || has("handshake failure")):
+		if cfg.TLS.Cert == "" {
+			return fmt.Errorf("kafka.tls.cert_file: is missing, Kafka at %s wants a client certificate: %w", cfg.Brokers, e)
+		}
+		return fmt.Errorf("kafka.tls.cert_file: Kafka at %s refuses the certificate of %s: %w", cfg.Brokers, cfg.TLS.Cert, e)
+	case has("security.protocol") || has("SSL handshake"):
+		want := "TLS, but kafka.tls is not configured, or SASL, but kafka.sasl is not"
+		if cfg.TLS != nil {
+			want = "no TLS, but kafka.tls is configured, or another kafka.sasl.mechanism"
+		}
+		return fmt.Errorf("kafka: Kafka at %s seems to speak %s: %w", cfg.Brokers, want, e)
+	}
+	return e
+}
+
+// queued returns the next of a producer's events that has come already.
+func queued(p *ck.Producer) func() ck.Event {
+	return func() ck.Event {
+		select {
+		case e := <-p.Events():
+			return e
+		default:
+			return nil
+		}
+	}
+}
