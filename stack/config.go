@@ -92,6 +92,17 @@ func Load(path string) (Config, error) {
 // jobs is how many Flink jobs there are: one for each kind of log.
 const jobs = 2
 
+// fits says whether there can be jobs of this parallelism.
+func (f *FlinkConfig) fits(parallelism int) error {
+	switch {
+	case parallelism < 1 || parallelism > maxParallelism:
+		return fmt.Errorf("flink.parallelism: %d, want 1 to %d", parallelism, maxParallelism)
+	case jobs*parallelism > f.Slots*f.TaskManagers:
+		return fmt.Errorf("flink.slots: %d jobs with parallelism %d need %d slots, %d TaskManagers have %d", jobs, parallelism, jobs*parallelism, f.TaskManagers, f.Slots*f.TaskManagers)
+	}
+	return nil
+}
+
 // Validate names the key that is wrong.
 func (c *Config) Validate() error {
 	f := &c.Flink
@@ -110,10 +121,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("flink.taskmanagers: %d, want 1 to 64", f.TaskManagers)
 	case f.Slots < 1 || f.Slots > 64:
 		return fmt.Errorf("flink.slots: %d, want 1 to 64", f.Slots)
-	case f.Parallelism < 1 || f.Parallelism > maxParallelism:
-		return fmt.Errorf("flink.parallelism: %d, want 1 to %d", f.Parallelism, maxParallelism)
-	case jobs*f.Parallelism > f.Slots*f.TaskManagers:
-		return fmt.Errorf("flink.slots: %d jobs with parallelism %d need %d slots, %d TaskManagers have %d", jobs, f.Parallelism, jobs*f.Parallelism, f.TaskManagers, f.Slots*f.TaskManagers)
+	case f.fits(f.Parallelism) != nil:
+		return f.fits(f.Parallelism)
 	case f.Heap < 256<<20:
 		return fmt.Errorf("flink.heap: %d bytes, want at least 256MiB", f.Heap)
 	case f.StateMemory < 64<<20:

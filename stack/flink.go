@@ -93,10 +93,10 @@ func (s *Stack) writeFlinkConfig() error {
 // option for it (pekko.startup-timeout) is one that Pekko does not read any more; Pekko's defaults are overridden by properties of the JVM.
 const remotingTimeout = "-Dpekko.remote.classic.startup-timeout=120s"
 
-// flinkJava is a process of Flink: options of the JVM, class and arguments. On the class path are Flink, our functions and the jars of more.
+// flinkJava is a process of Flink: options of the JVM, class and arguments. On the class path are Flink and the jars of more; our functions come with each job, so that an upgrade can bring others.
 func (s *Stack) flinkJava(options, more []string, class string, args ...string) *exec.Cmd {
 	conf := filepath.Join(s.flinkDir(), "conf")
-	jars := []string{filepath.Join(s.dist.flink, "*"), s.functions}
+	jars := []string{filepath.Join(s.dist.flink, "*")}
 	all := append(javaModules(), options...)
 	all = append(all, remotingTimeout)
 	all = append(all, "-Djava.io.tmpdir="+filepath.Join(s.flinkDir(), "tmp"), "-Dlog4j.configurationFile=file:"+filepath.Join(conf, "log4j.properties"), "-cp", strings.Join(append(jars, more...), ":"), class)

@@ -27,8 +27,9 @@ func (s *Stack) job(j flinksql.Job) *part {
 	for i := range s.cfg.Flink.TaskManagers {
 		needs = append(needs, partTaskManager(i+1))
 	}
+	current := s.form // of this job; an upgrade changes it
 	return &part{name: partJob(j), addr: j.Name(), needs: needs, run: func(ctx context.Context, up func()) error {
-		id, err := s.submit(ctx, j)
+		id, err := s.submit(ctx, j, current)
 		if err != nil {
 			return err
 		}
@@ -37,6 +38,9 @@ func (s *Stack) job(j flinksql.Job) *part {
 			state, err := s.jobState(ctx, id)
 			switch {
 			case ctx.Err() != nil:
+				if id == "" { // in the middle of an upgrade: its savepoint is there
+					return nil
+				}
 				return s.stopJob(j, id)
 			case errors.Is(err, errUnknownJob):
 				return err
@@ -44,7 +48,7 @@ func (s *Stack) job(j flinksql.Job) *part {
 			case state == "RUNNING" && !ready:
 				ready = true
 				up()
-			case state == "FAILED" || state == "CANCELED" || state == "FINISHED":
+			case over(state):
 				return fmt.Errorf("is %s: %s", state, s.jobFailure(ctx, id))
 			case state == "RUNNING":
 				if err := s.prune(j, id); err != nil {
@@ -53,6 +57,14 @@ func (s *Stack) job(j flinksql.Job) *part {
 			}
 			select {
 			case <-ctx.Done():
+			case o := <-s.orders[j]:
+				_ = s.journal.state(partJob(j), stateUpgrading) // said by the order; the next change writes it again
+				id, current, err = s.reform(ctx, j, id, current, o)
+				o.done <- err
+				if id == "" && ctx.Err() == nil {
+					return err
+				}
+				_ = s.journal.state(partJob(j), stateReady)
 			case <-time.After(watchEach):
 			}
 		}
@@ -66,7 +78,7 @@ func (s *Stack) stateDir(j flinksql.Job, kind string) string {
 }
 
 // submit returns the id of the running job: of one that runs already, or of one that the SQL client makes of the rendered file.
-func (s *Stack) submit(ctx context.Context, j flinksql.Job) (string, error) {
+func (s *Stack) submit(ctx context.Context, j flinksql.Job, f form) (string, error) {
 	id, err := s.findJob(ctx, j.Name())
 	if err != nil || id != "" {
 		return id, err
@@ -75,7 +87,7 @@ func (s *Stack) submit(ctx context.Context, j flinksql.Job) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	p := flinksql.Params{Brokers: s.kafkaAddr(), Checkpoints: "file://" + s.stateDir(j, "checkpoints"), Savepoints: "file://" + s.stateDir(j, "savepoints"), StartMs: time.Now().UnixMilli()}
+	p := flinksql.Params{Brokers: s.kafkaAddr(), Checkpoints: "file://" + s.stateDir(j, "checkpoints"), Savepoints: "file://" + s.stateDir(j, "savepoints"), StartMs: time.Now().UnixMilli(), Template: f.SQL[j]}
 	if recover != "" {
 		p.Recover = "file://" + recover
 		s.say(partJob(j), "", "goes on from "+recover)
@@ -84,7 +96,7 @@ func (s *Stack) submit(ctx context.Context, j flinksql.Job) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	out, err := s.sqlClient(ctx, string(j), sql)
+	out, err := s.sqlClient(ctx, string(j), sql, f)
 	if ctx.Err() != nil {
 		return "", context.Cause(ctx)
 	}
@@ -102,13 +114,13 @@ func (s *Stack) submit(ctx context.Context, j flinksql.Job) (string, error) {
 }
 
 // sqlClient runs a script in Flink's SQL client, in a JVM of its own, and returns what it prints.
-func (s *Stack) sqlClient(ctx context.Context, name, sql string) ([]byte, error) {
+func (s *Stack) sqlClient(ctx context.Context, name, sql string, f form) ([]byte, error) {
 	file := filepath.Join(s.flinkDir(), "sql", name+".sql")
 	if err := writeFiles(map[string]string{file: sql}); err != nil {
 		return nil, err
 	}
 	java := s.flinkJava([]string{"-Xmx400m", "-XX:TieredStopAtLevel=1"}, []string{filepath.Join(s.dist.flinkClient, "*")}, "org.apache.flink.table.client.SqlClient",
-		"embedded", "-D", "rest.address=127.0.0.1", "-D", fmt.Sprintf("rest.port=%d", s.cfg.Flink.RestPort), "-f", file)
+		"embedded", "-D", "rest.address=127.0.0.1", "-D", fmt.Sprintf("rest.port=%d", s.cfg.Flink.RestPort), "-D", fmt.Sprintf("parallelism.default=%d", f.Parallelism), "-j", f.Functions, "-f", file)
 	return runWith(ctx, java)
 }
 
@@ -136,7 +148,7 @@ func (s *Stack) findJob(ctx context.Context, name string) (string, error) {
 		return "", err
 	}
 	for _, job := range answer.Jobs {
-		if job.Name == name && job.State != "FAILED" && job.State != "CANCELED" && job.State != "FINISHED" {
+		if job.Name == name && !over(job.State) {
 			return job.ID, nil
 		}
 	}
@@ -169,18 +181,22 @@ func (s *Stack) jobFailure(ctx context.Context, id string) string {
 func (s *Stack) stopJob(j flinksql.Job, id string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), savepointWait)
 	defer cancel()
-	if err := s.savepoint(ctx, j, id); err != nil {
+	location, err := s.savepoint(ctx, j, id)
+	if err != nil {
 		s.say(partJob(j), "", fmt.Sprintf("no savepoint: %v", err))
+		return nil
 	}
+	s.say(partJob(j), "", "stopped with "+location)
 	return nil
 }
 
-func (s *Stack) savepoint(ctx context.Context, j flinksql.Job, id string) error {
+// savepoint stops a job and returns where its savepoint is.
+func (s *Stack) savepoint(ctx context.Context, j flinksql.Job, id string) (string, error) {
 	var trigger struct {
 		ID string `json:"request-id"`
 	}
 	if err := s.rest(ctx, http.MethodPost, "/jobs/"+id+"/stop", map[string]any{"targetDirectory": "file://" + s.stateDir(j, "savepoints"), "drain": false}, &trigger); err != nil {
-		return err
+		return "", err
 	}
 	for {
 		var answer struct {
@@ -193,18 +209,17 @@ func (s *Stack) savepoint(ctx context.Context, j flinksql.Job, id string) error 
 			}
 		}
 		if err := s.rest(ctx, http.MethodGet, "/jobs/"+id+"/savepoints/"+trigger.ID, nil, &answer); err != nil {
-			return err
+			return "", err
 		}
 		if answer.Status.ID == "COMPLETED" {
 			if answer.Operation.Location == "" {
-				return fmt.Errorf("%s; the JobManager's log says more", answer.Operation.Failure.Class)
+				return "", fmt.Errorf("%s; the JobManager's log says more", answer.Operation.Failure.Class)
 			}
-			s.say(partJob(j), "", "stopped with "+answer.Operation.Location)
-			return nil
+			return answer.Operation.Location, nil
 		}
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return "", context.Cause(ctx)
 		case <-time.After(checkEach):
 		}
 	}

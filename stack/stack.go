@@ -28,6 +28,10 @@ type Stack struct {
 	journal   *journal
 	ready     chan struct{}
 
+	form      form // of the jobs that are started; of those that run while upgrading is held
+	upgrading sync.Mutex
+	orders    map[flinksql.Job]chan order
+
 	mu  sync.Mutex // of out: parts say things at the same time
 	out io.Writer
 }
@@ -37,7 +41,7 @@ func New(ctx context.Context, cfg Config, out io.Writer) (_ *Stack, err error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Stack{cfg: cfg, out: out, ready: make(chan struct{})}
+	s := &Stack{cfg: cfg, out: out, ready: make(chan struct{}), orders: map[flinksql.Job]chan order{}}
 	if s.dataDir, err = filepath.Abs(cfg.DataDir); err != nil {
 		return nil, fmt.Errorf("data_dir: %w", err)
 	}
@@ -73,6 +77,9 @@ func New(ctx context.Context, cfg Config, out io.Writer) (_ *Stack, err error) {
 	if err := keepOldLogs(filepath.Join(s.dataDir, "logs")); err != nil {
 		return nil, err
 	}
+	if s.form, err = s.firstForm(); err != nil {
+		return nil, err
+	}
 	if err := s.choose(); err != nil {
 		return nil, err
 	}
@@ -100,6 +107,7 @@ func (s *Stack) choose() error {
 	s.parts = append(s.parts, s.topics())
 	if only != OnlyKafka {
 		for _, j := range flinksql.Jobs() {
+			s.orders[j] = make(chan order)
 			s.parts = append(s.parts, s.job(j))
 		}
 	}
@@ -147,7 +155,7 @@ func (s *Stack) Run(ctx context.Context) error {
 		ready chan struct{}
 		done  chan struct{}
 	}
-	failed := make(chan error, len(s.parts))
+	failed := make(chan error, len(s.parts)+1)
 	runs := map[string]*running{}
 	for _, p := range s.parts {
 		partCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -169,6 +177,15 @@ func (s *Stack) Run(ctx context.Context) error {
 			}
 		}()
 	}
+	controlled := make(chan struct{})
+	controlCtx, stopControl := context.WithCancel(ctx)
+	defer stopControl()
+	go func() {
+		defer close(controlled)
+		if err := s.control(controlCtx); err != nil {
+			failed <- err
+		}
+	}()
 	allReady := make(chan struct{})
 	go func() {
 		defer close(allReady)
@@ -187,6 +204,8 @@ func (s *Stack) Run(ctx context.Context) error {
 	case err = <-failed:
 	case <-ctx.Done():
 	}
+	stopControl()
+	<-controlled
 	for i := len(s.parts) - 1; i >= 0; i-- { // who needs a part has stopped before it
 		r := runs[s.parts[i].name]
 		begun := time.Now()

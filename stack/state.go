@@ -13,11 +13,12 @@ import (
 
 // What a part is doing.
 const (
-	stateWaiting  = "waiting"  // for those that it needs
-	stateStarting = "starting" // until it answers
-	stateReady    = "ready"
-	stateDied     = "died" // will be started again
-	stateStopped  = "stopped"
+	stateWaiting   = "waiting"  // for those that it needs
+	stateStarting  = "starting" // until it answers
+	stateReady     = "ready"
+	stateUpgrading = "upgrading" // a job that is stopped and submitted again in another form
+	stateDied      = "died"      // will be started again
+	stateStopped   = "stopped"
 )
 
 // Status is what a running stack writes down of itself, for `stack status`, `stack down`, and for the next start after a crash.
