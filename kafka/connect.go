@@ -31,11 +31,26 @@ func connect(cfg Config, c asker, next func() ck.Event) error {
 		}
 		if time.Now().After(deadline) {
 			if said == nil {
-				said = err
+				said = fmt.Errorf("%w%s", err, unconfigured(cfg))
 			}
 			return fmt.Errorf("no answer from Kafka at %s within %s: %w", cfg.Brokers, ConnectTimeout, said)
 		}
 	}
+}
+
+// unconfigured names what a listener may want that takes a connection and closes it without a word: the driver does not say that.
+func unconfigured(cfg Config) string {
+	var keys []string
+	if cfg.TLS == nil {
+		keys = append(keys, "kafka.tls")
+	}
+	if cfg.SASL == nil {
+		keys = append(keys, "kafka.sasl")
+	}
+	if keys == nil {
+		return ""
+	}
+	return " (not configured: " + strings.Join(keys, ", ") + ")"
 }
 
 // refused says whether an error is a broker's or our own refusal, which waiting does not change.
