@@ -136,7 +136,7 @@ func TestPoisonIsKeptInQuarantineWithItsPlace(t *testing.T) {
 func TestQuarantineIsBounded(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	const n = 20_000
+	const n = 3_000
 	for range n {
 		if err := b.prod.Produce(t.Context(), catalog.MarketBooks, []byte("BTCUSDT"), []byte("poison")); err != nil {
 			t.Fatal(err)

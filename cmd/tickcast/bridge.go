@@ -19,7 +19,7 @@ func newBridge() *cobra.Command {
 		if f.Bridge.Remote == nil {
 			return errors.New("bridge.remote: is missing: say which edge to publish to")
 		}
-		cat, err := f.catalog()
+		cat, err := f.catalogOn(ctx, "bridge", f.Bridge.Kafka)
 		if err != nil {
 			return err
 		}

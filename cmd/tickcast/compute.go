@@ -14,7 +14,7 @@ func newCompute() *cobra.Command {
 		cfg := compute.DefaultConfig()
 		f.Compute = &cfg
 	}, func(ctx context.Context, f *roleFile, log *slog.Logger) error {
-		cat, err := f.catalog()
+		cat, err := f.catalogOn(ctx, "compute", f.Compute.Kafka)
 		if err != nil {
 			return err
 		}

@@ -19,7 +19,7 @@ func newEngine() *cobra.Command {
 		cfg, k := engine.DefaultConfig(), kafka.DefaultConfig()
 		f.Engine, f.Kafka = &cfg, &k
 	}, func(ctx context.Context, f *roleFile, log *slog.Logger) error {
-		cat, err := f.catalog()
+		cat, err := f.catalogOn(ctx, "engine", *f.Kafka)
 		if err != nil {
 			return err
 		}

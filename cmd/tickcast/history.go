@@ -17,7 +17,7 @@ func newHistory() *cobra.Command {
 		http, s, h := public.DefaultConfig(), store.DefaultConfig(), history.DefaultConfig()
 		f.HTTP, f.Store, f.History = &http, &s, &h
 	}, func(ctx context.Context, f *roleFile, log *slog.Logger) (err error) {
-		cat, err := f.catalog()
+		cat, err := f.catalogOn(ctx, "history", f.History.Kafka)
 		if err != nil {
 			return err
 		}

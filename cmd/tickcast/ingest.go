@@ -18,7 +18,7 @@ func newIngest() *cobra.Command {
 		cfg, k := ingest.DefaultConfig(), kafka.DefaultConfig()
 		f.Ingest, f.Kafka = &cfg, &k
 	}, func(ctx context.Context, f *roleFile, log *slog.Logger) error {
-		cat, err := f.catalog()
+		cat, err := f.catalogOn(ctx, "ingest", *f.Kafka)
 		if err != nil {
 			return err
 		}

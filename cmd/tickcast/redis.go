@@ -14,7 +14,7 @@ func newRedis() *cobra.Command {
 		cfg := redis.DefaultConfig()
 		f.Redis = &cfg
 	}, func(ctx context.Context, f *roleFile, log *slog.Logger) error {
-		cat, err := f.catalog()
+		cat, err := f.catalogOn(ctx, "redis", f.Redis.Kafka)
 		if err != nil {
 			return err
 		}
