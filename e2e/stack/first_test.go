@@ -13,7 +13,7 @@ import (
 func TestATradeReachesAnMQTTClientThroughKafkaAndFlink(t *testing.T) {
 	need(t)
 	id := own("BTCUSDT")
-	m := newMarket(t, []string{fmt.Sprintf(`{id: %s, source: {venue: binance, symbol: BTCUSDT}, base: BTC, quote: USDT, tick: "0.01", step: "0.00001", books: ["0.01", "10"], depth: 20}`, id)},
+	m := newSystem(t, []string{fmt.Sprintf(`{id: %s, source: {venue: binance, symbol: BTCUSDT}, base: BTC, quote: USDT, tick: "0.01", step: "0.00001", books: ["0.01", "10"], depth: 20}`, id)},
 		"  market: {seed: 7, rate: 20}\n")
 	m.startIngest("", "")
 	cl := rig.Subscribe(t, m.mqtt, "trade/"+id, "candle/1s/"+id, "candle/1m/"+id, "candle/1s/"+id+"/closed", "ticker/"+id, "bbo/"+id, "orderbook/+/"+id, "status/"+id+"/#")

@@ -10,7 +10,7 @@ import (
 	"github.com/tickcast/tickcast/configs"
 	"github.com/tickcast/tickcast/e2e/recorded"
 	"github.com/tickcast/tickcast/e2e/rig"
-	nouns "github.com/tickcast/tickcast/market"
+	"github.com/tickcast/tickcast/market"
 	"github.com/tickcast/tickcast/sinks/store"
 )
 
@@ -18,7 +18,7 @@ import (
 func TestRecordedTradesBecomeBinancesOwnCandles(t *testing.T) {
 	need(t)
 	id := own("BTCUSDT")
-	m := newMarket(t, []string{fmt.Sprintf(`{id: %s, source: {venue: binance, symbol: BTCUSDT}, base: BTC, quote: USDT, tick: "0.01", step: "0.000001"}`, id)}, fmt.Sprintf(`
+	m := newSystem(t, []string{fmt.Sprintf(`{id: %s, source: {venue: binance, symbol: BTCUSDT}, base: BTC, quote: USDT, tick: "0.01", step: "0.000001"}`, id)}, fmt.Sprintf(`
   symbols: [{symbol: BTCUSDT, base: BTC, quote: USDT, tick: "0.01", step: "0.000001"}]
   recording:
     markets: [{symbol: BTCUSDT, agg_trades: [%s], klines: %s}]
@@ -40,7 +40,7 @@ func TestRecordedTradesBecomeBinancesOwnCandles(t *testing.T) {
 }
 
 // checkStored compares the candles that PostgreSQL has with Binance's.
-func (m *market) checkStored(id string) {
+func (m *system) checkStored(id string) {
 	t := m.t
 	t.Helper()
 	t.Setenv("TICKCAST_STORE_PASSWORD", m.storePassword())
@@ -51,8 +51,8 @@ func (m *market) checkStored(id string) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	ask := nouns.CandleRange{Contract: id, Period: nouns.Period1m, FromMs: recorded.FirstWholeMs, ToMs: recorded.LastWholeMs, Limit: 100}
-	var got []nouns.CandleMessage
+	ask := market.CandleRange{Contract: id, Period: market.Period1m, FromMs: recorded.FirstWholeMs, ToMs: recorded.LastWholeMs, Limit: 100}
+	var got []market.CandleMessage
 	for deadline := time.Now().Add(patience); len(got) < recorded.WholeMinutes; time.Sleep(100 * time.Millisecond) { // the next checkpoint commits them
 		if got, err = db.Candles(t.Context(), ask); err != nil {
 			t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 	"github.com/tickcast/tickcast/e2e/rig"
 	"github.com/tickcast/tickcast/e2e/stack/stackcheck"
 	"github.com/tickcast/tickcast/kafka"
-	nouns "github.com/tickcast/tickcast/market"
+	"github.com/tickcast/tickcast/market"
 )
 
 // The exchange's recorded depth through Kafka and Flink to a client: the best bid and offer are those of the exchange's own bookTicker stream at the same update.
@@ -39,7 +39,7 @@ func TestTheServedTopIsTheRecordedBookTicker(t *testing.T) {
 				ids[b.Symbol] = own(b.Symbol)
 				contracts = append(contracts, b.Contract(ids[b.Symbol]))
 			}
-			m := newMarket(t, contracts, recorded.Play(t, c.books, c.speed))
+			m := newSystem(t, contracts, recorded.Play(t, c.books, c.speed))
 			cl := rig.Subscribe(t, m.mqtt, "bbo/+", "orderbook/0.01/+", "status/+/book")
 			m.startIngest(recorded.BooksIngest, ", "+recorded.BooksBinance)
 			for _, id := range ids { // on a market that stands still, so that no diff goes into the first snapshot
@@ -67,17 +67,17 @@ const thinAfterMs = 1000
 
 // checkServed compares what push.bbo says after each recorded diff with the bookTicker. What a client gets is conflated; in push.bbo nothing is left out, unless Flink was late, which the
 // next version's compute time shows.
-func (m *market) checkServed(b *recorded.Book, id string) {
+func (m *system) checkServed(b *recorded.Book, id string) {
 	t := m.t
 	t.Helper()
 	type served struct {
-		version nouns.Version
+		version market.Version
 		top     recorded.Top
 	}
 	var all []served
 	appendMs := map[int64]int64{} // by the update with which a command of the log ends
-	var dec nouns.Decoder
-	var r nouns.Record
+	var dec market.Decoder
+	var r market.Record
 	err := stackcheck.ReadToEnds(t.Context(), kafka.Config{Brokers: m.brokers}, []string{catalog.MarketBooks, catalog.PushBBO}, func(rec *kafka.Record) error {
 		switch {
 		case string(rec.Key) != id:
@@ -86,12 +86,12 @@ func (m *market) checkServed(b *recorded.Book, id string) {
 			if err := dec.Decode(rec.Value, &r); err != nil {
 				return err
 			}
-			if r.Kind == nouns.KindDiff {
+			if r.Kind == market.KindDiff {
 				appendMs[r.Book.LastID] = rec.TimestampMs
 			}
 			return nil
 		}
-		v, err := nouns.ParseVersion(rec.Header(catalog.VersionName))
+		v, err := market.ParseVersion(rec.Header(catalog.VersionName))
 		all = append(all, served{v, recorded.TopOf(t, rec.Value)})
 		return err
 	})

@@ -80,14 +80,14 @@ func TestTheServersStopAndStartAgain(t *testing.T) {
 
 const (
 	checkpointEvery = 6 * time.Second // a little over what the servers are configured with
-	restartLimit    = 3 * time.Minute
+	restartLimit    = 5 * time.Minute // as long as the supervisor gives a part to be ready
 )
 
 // randomMarket is a market of one contract under way, and a client of all that is made of it.
-func randomMarket(t *testing.T) (m *market, id string, cl *rig.Client) {
+func randomMarket(t *testing.T) (m *system, id string, cl *rig.Client) {
 	t.Helper()
 	id = own("BTCUSDT")
-	m = newMarket(t, []string{fmt.Sprintf(`{id: %s, source: {venue: binance, symbol: BTCUSDT}, base: BTC, quote: USDT, tick: "0.01", step: "0.00001", books: ["0.01", "10"], depth: 20}`, id)},
+	m = newSystem(t, []string{fmt.Sprintf(`{id: %s, source: {venue: binance, symbol: BTCUSDT}, base: BTC, quote: USDT, tick: "0.01", step: "0.00001", books: ["0.01", "10"], depth: 20}`, id)},
 		"  market: {seed: 7, rate: 20}\n")
 	m.startIngest("", "")
 	cl = rig.Subscribe(t, m.mqtt, "candle/+/"+id, "candle/+/"+id+"/closed", "ticker/"+id, "bbo/"+id, "orderbook/+/"+id)

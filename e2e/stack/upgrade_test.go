@@ -55,7 +55,7 @@ func TestAnUpgradeChangesTheParallelismUnderLoad(t *testing.T) {
 }
 
 // parallelism is that of a running job's function.
-func (m *market) parallelism(job string) (most int) {
+func (m *system) parallelism(job string) (most int) {
 	m.t.Helper()
 	get := func(path string, into any) {
 		res, err := http.Get(m.address("jobmanager") + path)

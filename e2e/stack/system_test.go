@@ -26,8 +26,8 @@ func own(symbol string) string {
 	return symbol + "-" + strings.ToUpper(strconv.FormatInt(time.Now().Unix(), 36)+strconv.FormatInt(made.Add(1), 36))
 }
 
-// market is a test's own way from an exchange to a client over the servers: simulator, ingest, bridge and edge, each a process.
-type market struct {
+// system is a test's own way from an exchange to a client over the servers: simulator, ingest, bridge and edge, each a process.
+type system struct {
 	t         *testing.T
 	set       *servers
 	brokers   string
@@ -38,10 +38,10 @@ type market struct {
 	simulator, ingest, edge, bridge *rig.Process
 }
 
-// newMarket runs all roles but ingest. contracts are entries of contracts.yaml; simulator is more lines of that section, indented by two.
-func newMarket(t *testing.T, contracts []string, simulator string) *market {
+// newSystem runs all roles but ingest. contracts are entries of contracts.yaml; simulator is more lines of that section, indented by two.
+func newSystem(t *testing.T, contracts []string, simulator string) *system {
 	t.Helper()
-	m := &market{t: t, set: need(t)}
+	m := &system{t: t, set: need(t)}
 	m.brokers = m.address("kafka")
 	m.contracts = rig.WriteFile(t, "contracts.yaml", "contracts:\n  - "+strings.Join(contracts, "\n  - ")+"\n")
 	m.simulator = m.role("simexchange", "simulator:\n  listen: 127.0.0.1:0\n"+simulator)
@@ -55,14 +55,14 @@ func newMarket(t *testing.T, contracts []string, simulator string) *market {
 }
 
 // startIngest starts the source. more are lines of its section, indented by two, binance those of the section binance in it.
-func (m *market) startIngest(more, binance string) {
+func (m *system) startIngest(more, binance string) {
 	m.t.Helper()
 	m.ingest = m.role("ingest", fmt.Sprintf("kafka: {brokers: %q}\ningest:\n  simulated: true\n  binance: {rest_url: %s, ws_url: ws%s%s}\n%s",
 		m.brokers, m.exchange, strings.TrimPrefix(m.exchange, "http"), binance, more))
 }
 
 // role starts one role with its configuration; it is stopped when the test ends.
-func (m *market) role(name, config string) *rig.Process {
+func (m *system) role(name, config string) *rig.Process {
 	m.t.Helper()
 	env := []string{"TICKCAST_BRIDGE_PASSWORD=stack-test", "TICKCAST_STORE_PASSWORD=" + m.storePassword()}
 	if m.contracts != "" && name != "simexchange" {
@@ -72,7 +72,7 @@ func (m *market) role(name, config string) *rig.Process {
 }
 
 // address is where a server listens.
-func (m *market) address(part string) string {
+func (m *system) address(part string) string {
 	m.t.Helper()
 	p, err := m.set.part(part)
 	if err != nil {
@@ -81,7 +81,7 @@ func (m *market) address(part string) string {
 	return p.Address
 }
 
-func (m *market) storePassword() string {
+func (m *system) storePassword() string {
 	m.t.Helper()
 	b, err := os.ReadFile(filepath.Join(m.set.dataDir, "postgres.password"))
 	if err != nil {
@@ -91,12 +91,12 @@ func (m *market) storePassword() string {
 }
 
 // storeURL is the database that the history role fills.
-func (m *market) storeURL() string {
+func (m *system) storeURL() string {
 	return "postgres://tickcast@" + m.address("postgres") + "/tickcast?sslmode=disable"
 }
 
 // startHistory runs the role that stores the ledger and answers REST; it returns its URL.
-func (m *market) startHistory() string {
+func (m *system) startHistory() string {
 	m.t.Helper()
 	p := m.role("history", fmt.Sprintf("http: {listen: \"127.0.0.1:0\"}\nstore: {kafka: {brokers: %q}, postgres: {url: %q, password_env: TICKCAST_STORE_PASSWORD}}\nhistory: {kafka: {brokers: %q}}\n",
 		m.brokers, m.storeURL(), m.brokers))
@@ -104,7 +104,7 @@ func (m *market) startHistory() string {
 }
 
 // checkParity stops the source and sees that Flink has written what compute makes of the same logs.
-func (m *market) checkParity(ids ...string) stackcheck.Report {
+func (m *system) checkParity(ids ...string) stackcheck.Report {
 	m.t.Helper()
 	if m.ingest != nil {
 		m.ingest.Stop()
