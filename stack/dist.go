@@ -33,6 +33,9 @@ func fetchAll(ctx context.Context, cacheDir string, t tools, out io.Writer) (d d
 		}
 		cacheDir = filepath.Join(cacheDir, "tickcast", "stack")
 	}
+	if cacheDir, err = filepath.Abs(cacheDir); err != nil { // the parts run in other folders
+		return d, fmt.Errorf("cache_dir: %w", err)
+	}
 	for _, x := range []struct {
 		name string
 		into *string

@@ -48,6 +48,9 @@ func (s *Stack) runProgram(ctx context.Context, p *program, up func()) error {
 	}
 	defer log.Close()
 	cmd.Stdout, cmd.Stderr = log, log
+	if cmd.Dir == "" {
+		cmd.Dir = s.dataDir // the folder in which the stack was started may be gone when a part is started again
+	}
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}

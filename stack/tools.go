@@ -41,6 +41,8 @@ func findTools(ctx context.Context, java string) (t tools, err error) {
 			return t, fmt.Errorf("java: %w", err)
 		}
 		find(java, "openjdk-17-jre-headless")
+	} else if t.java, err = filepath.Abs(t.java); err != nil { // the parts run in other folders
+		return t, fmt.Errorf("java: %w", err)
 	}
 	t.mvn, t.redis = find("mvn", "maven"), find("redis-server", "redis-server")
 	if t.postgresBin = newestPostgres(); t.postgresBin == "" {
