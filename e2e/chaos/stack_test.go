@@ -1,0 +1,234 @@
+// Package chaos kills every kind of part of the stack, under load, and sees that nothing is lost, nothing comes twice, and no client sees a value go back.
+package chaos
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tickcast/tickcast/configs"
+	"github.com/tickcast/tickcast/stack"
+)
+
+// servers is a stack of this test's own, as `tickcast stack up` runs it: parts of it are killed.
+type servers struct {
+	cfg stack.Config
+	cmd *exec.Cmd
+
+	mu    sync.Mutex
+	lines []string
+	done  chan struct{}
+}
+
+// startWithin is how long a whole stack may take: five JVMs and two SQL clients on a machine that has other things to do.
+const startWithin = 6 * time.Minute
+
+// start builds the binary and starts the stack; it stops with the test.
+func start(t *testing.T, checkpoint time.Duration) *servers {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "tickcast-chaos-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil { // PostgreSQL's account must get in
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("logs and data stay in %s", dir)
+		} else if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	binary := filepath.Join(dir, "tickcast")
+	if out, err := exec.Command("go", "build", "-o", binary, "github.com/tickcast/tickcast/cmd/tickcast").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	s := &servers{cfg: stack.DefaultConfig(), done: make(chan struct{})}
+	c := &s.cfg
+	c.DataDir, c.Flink.Checkpoint, c.Roles.Rate = filepath.Join(dir, "data"), configs.Duration(checkpoint), tradesPerSecond
+	if c.Flink.Functions, err = filepath.Abs(filepath.Join("..", "..", c.Flink.Functions)); err != nil {
+		t.Fatal(err)
+	}
+	r := &c.Roles
+	freePorts(t, &c.Kafka.Port, &c.Kafka.ControllerPort, &c.Flink.RestPort, &c.Flink.RPCPort, &c.Redis.Port, &c.Postgres.Port,
+		&r.PagePort, &r.MQTTPort, &r.WebSocketPort, &r.AdminPort, &r.HistoryPort, &r.SimulatorPort)
+	file := filepath.Join(dir, "stack.yaml")
+	text := fmt.Sprintf(`data_dir: %s
+kafka: {port: %d, controller_port: %d}
+flink: {functions: %s, rest_port: %d, rpc_port: %d, checkpoint: %s}
+redis: {port: %d}
+postgres: {port: %d}
+roles: {rate: %g, page_port: %d, mqtt_port: %d, websocket_port: %d, admin_port: %d, history_port: %d, simulator_port: %d}
+`, c.DataDir, c.Kafka.Port, c.Kafka.ControllerPort, c.Flink.Functions, c.Flink.RestPort, c.Flink.RPCPort, checkpoint, c.Redis.Port, c.Postgres.Port,
+		r.Rate, r.PagePort, r.MQTTPort, r.WebSocketPort, r.AdminPort, r.HistoryPort, r.SimulatorPort)
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s.cmd = exec.Command(binary, "stack", "up", "-c", file)
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.cmd.Stderr = s.cmd.Stdout
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(s.done)
+		for scan := bufio.NewScanner(out); scan.Scan(); {
+			s.mu.Lock()
+			s.lines = append(s.lines, scan.Text())
+			s.mu.Unlock()
+		}
+		_ = s.cmd.Wait() // what it said is shown
+	}()
+	t.Cleanup(func() { s.stop(t) })
+	s.await(t, "the whole stack", startWithin, func() error {
+		if !strings.Contains(s.output(), " ready after ") || !strings.Contains(s.output(), "\n  all ") {
+			return errors.New("is not ready")
+		}
+		return nil
+	})
+	return s
+}
+
+func (s *servers) output() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.Join(s.lines, "\n")
+}
+
+func (s *servers) stop(t *testing.T) {
+	_ = s.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+	select {
+	case <-s.done:
+	case <-time.After(2 * time.Minute):
+		t.Error("the stack did not stop within two minutes")
+		_ = s.cmd.Process.Kill()
+	}
+	if t.Failed() {
+		t.Logf("the stack said:\n%s", s.output())
+	}
+}
+
+// await waits until check has no objection any more.
+func (s *servers) await(t *testing.T, what string, limit time.Duration, check func() error) {
+	t.Helper()
+	for deadline := time.Now().Add(limit); ; {
+		err := check()
+		if err == nil {
+			return
+		}
+		select {
+		case <-s.done:
+			t.Fatalf("the stack ended:\n%s", s.output())
+		case <-time.After(100 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: %v, for %s", what, err, limit)
+		}
+	}
+}
+
+// parts are the parts of that name, or of that name and a number.
+func (s *servers) parts(t *testing.T, name string) (found []stack.PartStatus) {
+	t.Helper()
+	st, running, err := stack.ReadStatus(s.cfg.DataDir)
+	if err != nil || !running {
+		t.Fatalf("the stack's state: running %t, %v", running, err)
+	}
+	for _, p := range st.Parts {
+		if p.Name == name || strings.HasPrefix(p.Name, name+"-") && !strings.HasPrefix(name, "redis") {
+			found = append(found, p)
+		}
+	}
+	if len(found) == 0 {
+		t.Fatalf("the stack has no %s", name)
+	}
+	return found
+}
+
+// working are the TaskManagers that have tasks: the jobs may all be on one.
+func (s *servers) working(t *testing.T) (parts []stack.PartStatus) {
+	t.Helper()
+	var answer struct {
+		TaskManagers []struct {
+			ID          string `json:"id"`
+			SlotsNumber int    `json:"slotsNumber"`
+			FreeSlots   int    `json:"freeSlots"`
+		} `json:"taskmanagers"`
+	}
+	s.await(t, "the JobManager's TaskManagers", time.Minute, func() error {
+		res, err := http.Get("http://" + loopback(s.cfg.Flink.RestPort) + "/taskmanagers")
+		if err != nil {
+			return err
+		}
+		defer res.Body.Close()
+		return json.NewDecoder(res.Body).Decode(&answer)
+	})
+	for _, p := range s.parts(t, taskManager) {
+		for _, tm := range answer.TaskManagers {
+			if strings.HasPrefix(tm.ID, p.Name+".") && tm.FreeSlots < tm.SlotsNumber {
+				parts = append(parts, p)
+			}
+		}
+	}
+	if len(parts) == 0 {
+		t.Fatalf("no TaskManager has a task: %+v", answer)
+	}
+	return parts
+}
+
+// freeze makes parts stand still until the end of the test.
+func (s *servers) freeze(t *testing.T, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		pid := s.parts(t, name)[0].Process.PID
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+			t.Fatalf("stop %s: %v", name, err)
+		}
+		t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGCONT) }) // it may have ended
+	}
+}
+
+// settled says which part is not running as it should.
+func (s *servers) settled() error {
+	st, _, err := stack.ReadStatus(s.cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	for i := range st.Parts {
+		if p := &st.Parts[i]; p.State != "ready" || p.Process.PID != 0 && !p.Alive() {
+			return fmt.Errorf("%s is %s", p.Name, p.State)
+		}
+	}
+	return nil
+}
+
+// freePorts chooses ports, all at once so that none is given twice.
+func freePorts(t *testing.T, ports ...*int) {
+	t.Helper()
+	for _, p := range ports {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		*p = l.Addr().(*net.TCPAddr).Port
+	}
+}
+
+func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
