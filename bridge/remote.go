@@ -61,11 +61,13 @@ type Remote struct {
 
 	mu     sync.Mutex
 	latest map[string]catalog.Message // what an edge would retain
-	dirty  []string                   // topics whose latest message is to be sent, oldest change first
+	dirty  []string                   // topics of state whose latest message is to be sent, oldest change first
+	repeat []string                   // topics of finals whose latest message is to be sent behind all finals that wait
 	marked map[string]bool
 	finals []catalog.Message
 	events []catalog.Message
 	loaded bool
+	yield  bool // a final was sent: if something else waits it is next
 
 	// Dropped counts finals and events that overflowed, Refused messages that the edge did not take.
 	Dropped, Refused atomic.Int64
@@ -144,7 +146,11 @@ func (r *Remote) SetLoaded() {
 func (r *Remote) mark(topic string) {
 	if !r.marked[topic] {
 		r.marked[topic] = true
-		r.dirty = append(r.dirty, topic)
+		if r.latest[topic].Class == catalog.Final {
+			r.repeat = append(r.repeat, topic)
+		} else {
+			r.dirty = append(r.dirty, topic)
+		}
 	}
 }
 
@@ -246,24 +252,28 @@ func (r *Remote) drain(ctx context.Context, cm *autopaho.ConnectionManager) erro
 	}
 }
 
+// next takes turns: each final waits for its acknowledgement, and after a start or a crash thousands of them come at once, which must not hold up what happens now.
 func (r *Remote) next() (catalog.Message, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.finals) > 0 {
+	if len(r.finals) > 0 && (!r.yield || len(r.events) == 0 && len(r.dirty) == 0) {
 		m := r.finals[0]
-		r.finals = r.finals[1:]
+		r.finals, r.yield = r.finals[1:], true
 		return m, true
 	}
+	r.yield = false
 	if len(r.events) > 0 {
 		m := r.events[0]
 		r.events = r.events[1:]
 		return m, true
 	}
-	if len(r.dirty) > 0 {
-		topic := r.dirty[0]
-		r.dirty = r.dirty[1:]
-		delete(r.marked, topic)
-		return r.latest[topic], true
+	for _, line := range []*[]string{&r.dirty, &r.repeat} { // finals wait no more, or the first is not empty
+		if len(*line) > 0 {
+			topic := (*line)[0]
+			*line = (*line)[1:]
+			delete(r.marked, topic)
+			return r.latest[topic], true
+		}
 	}
 	return catalog.Message{}, false
 }

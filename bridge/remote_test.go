@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/tickcast/tickcast/catalog"
@@ -95,5 +96,32 @@ func TestFinalsThatOverflowAreReplacedByTheirTopicsNewest(t *testing.T) {
 	all := sent(r)
 	if n := len(all); n != maxFinals+1 || all[n-1] != "first kept" || r.Dropped.Load() != 1 {
 		t.Errorf("%d sent, the last is %q, %d dropped", n, all[n-1], r.Dropped.Load())
+	}
+}
+
+func TestFinalsThatWaitDoNotHoldUpStates(t *testing.T) {
+	t.Parallel()
+	r := &Remote{wake: make(chan struct{}, 1), latest: map[string]catalog.Message{}, marked: map[string]bool{}}
+	for n := range int64(1000) {
+		r.Publish(catalog.Message{Topic: "candle/1s/A/closed", Class: catalog.Final, Version: market.Version{T: 1000 * n}, Payload: []byte("{}")})
+	}
+	r.remarkAll() // as after a reconnection: the newest candle again, and not before those that wait
+	r.Publish(catalog.Message{Topic: "ticker/A", Class: catalog.State, Version: market.Version{Seq: 1}})
+	r.Publish(catalog.Message{Topic: "trade/A", Class: catalog.Event, Version: market.Version{Seq: 1}})
+	var sent []string
+	finals := int64(0)
+	for m, ok := r.next(); ok; m, ok = r.next() {
+		if m.Class == catalog.Final {
+			if m.Version.T != 1000*min(finals, 999) {
+				t.Fatalf("final %d is that of %d", finals, m.Version.T)
+			}
+			finals++
+		}
+		if len(sent) < 4 {
+			sent = append(sent, m.Topic)
+		}
+	}
+	if got := strings.Join(sent, " "); got != "candle/1s/A/closed trade/A candle/1s/A/closed ticker/A" || finals != 1001 {
+		t.Errorf("sent first: %s; %d finals, want 1001", got, finals)
 	}
 }
