@@ -158,9 +158,9 @@ func (s *Stack) findJob(ctx context.Context, name string) (string, error) {
 
 func (s *Stack) jobState(ctx context.Context, id string) (string, error) {
 	var answer struct {
-		State string `json:"state"`
+		State string `json:"status"`
 	}
-	err := s.rest(ctx, http.MethodGet, "/jobs/"+id, nil, &answer)
+	err := s.rest(ctx, http.MethodGet, "/jobs/"+id+"/status", nil, &answer) // "/jobs/"+id has the TaskManagers send all of their metrics
 	var status statusError
 	if errors.As(err, &status) && status.code == http.StatusNotFound {
 		return "", errUnknownJob

@@ -85,6 +85,7 @@ func (s *Stack) kafka() *part {
 				if _, err := rand.Read(id); err != nil {
 					return nil, err
 				}
+				id[0] &= 0x7f // an id that begins with '-' would be taken for an option
 				if err := run(java("kafka.tools.StorageTool", "format", "--cluster-id", base64.RawURLEncoding.EncodeToString(id), "--config", properties)); err != nil {
 					return nil, fmt.Errorf("format the folder of Kafka's logs: %w", err)
 				}
