@@ -59,11 +59,16 @@ func run(m *testing.M) (code int) {
 	return m.Run()
 }
 
-// need returns the servers, or skips the test.
+// need returns the servers, or skips the test; what they said is shown if it fails.
 func need(t *testing.T) *servers {
 	t.Helper()
 	if theSet == nil {
 		t.Skip("needs Kafka, Flink, Redis and PostgreSQL: `make stack-test` starts them, or TICKCAST_STACK_DATA names the data folder of a stack that runs")
 	}
+	t.Cleanup(func() {
+		if t.Failed() && theSet.said != "" {
+			t.Logf("the servers:\n%s", theSet.output())
+		}
+	})
 	return theSet
 }

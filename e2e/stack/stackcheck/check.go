@@ -175,10 +175,13 @@ func (c *comparison) replaced(key string, v market.Version) bool {
 
 func (c *comparison) report() Report {
 	r := Report{Records: c.want.records, Ledger: c.entries, Live: len(c.live), Old: c.old}
-	for _, versions := range c.want.ledger {
-		r.Compacted += len(versions)
+	for key, versions := range c.want.ledger {
+		for v := range versions {
+			if !c.ledger[key][v] && c.replaced(key, v) {
+				r.Compacted++
+			}
+		}
 	}
-	r.Compacted -= c.entries
 	for at, got := range c.live {
 		if got.version != c.want.live[at].newest().version {
 			r.Thinned++
