@@ -123,6 +123,7 @@ func TestKilledPartsLoseNothing(t *testing.T) {
 	}
 
 	s.freeze(t, "ingest", "engine") // the logs end here, so that all that is made of them can be compared
+	awaitEnd(t, brokers, catalog.MarketTrades, catalog.MarketBooks)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*checkpoint+mendsWithin)
 	defer cancel()
 	report, err := stackcheck.Check(ctx, kafka.Config{Brokers: brokers}, nil)

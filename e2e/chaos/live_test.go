@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -59,6 +60,32 @@ func follow(t *testing.T, brokers, name string, committed bool, topics []string,
 }
 
 var liveTopics = []string{catalog.PushCandles, catalog.PushClosed, catalog.PushTickers, catalog.PushBBO, catalog.PushBooks}
+
+// awaitEnd waits until topics have not grown for some seconds: a request of a process that stands still may be under way.
+func awaitEnd(t *testing.T, brokers string, topics ...string) {
+	t.Helper()
+	r, err := kafka.NewReader(kafka.Config{Brokers: brokers}, kafka.ReaderOptions{Name: "chaos-end"}, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var last []kafka.Range
+	for still := 0; still < 5; still++ {
+		var ends []kafka.Range
+		for _, topic := range topics {
+			ranges, err := r.Ranges(topic)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ends = append(ends, ranges...)
+		}
+		if !slices.Equal(ends, last) {
+			still = 0
+		}
+		last = ends
+		time.Sleep(time.Second)
+	}
+}
 
 // live is what the topics of full state have: read without waiting for commits, as the bridge does.
 type live struct {
