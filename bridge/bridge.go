@@ -148,6 +148,9 @@ type forwarder struct {
 }
 
 func (f *forwarder) forward(rec *kafka.Record, now time.Time) {
+	if rec.Topic == catalog.MarketTrades && string(rec.Header(catalog.KindName)) == market.KindClock.String() {
+		f.clocks.record(rec.Key, now)
+	}
 	m, forwards, err := f.routes.message(rec)
 	if err == nil && !forwards {
 		return
@@ -207,8 +210,33 @@ func (f *forwarder) watch(now time.Time) {
 		}
 	default:
 	}
-	for _, m := range f.clocks.silent(now) {
+	silent := f.clocks.silent(now)
+	for _, m := range silent {
 		f.publish(m)
+	}
+	if len(silent) > 0 {
+		f.sayStanding(now)
+	}
+	if again := f.clocks.again; len(again) > 0 {
+		f.clocks.again = nil
+		f.log.Info("clocks move again", "contracts", again[:min(len(again), mostNames)], "moving", len(again))
+	}
+}
+
+const mostNames = 20 // in one line of the log
+
+// sayStanding names what stands still: a contract, or a partition with all of its contracts. It is called when there is news of it.
+func (f *forwarder) sayStanding(now time.Time) {
+	for _, s := range f.clocks.stand(now) {
+		what := "clocks stand still"
+		if len(s.contracts) == s.all {
+			what = "a partition stands still: the clock of none of its contracts moves"
+		}
+		side := "no clock record comes into its log"
+		if s.logMoves {
+			side = "its log's clock moves, what computes it stands still"
+		}
+		f.log.Warn(what, "topic", catalog.MarketTrades, "partition", s.partition, "contracts", s.contracts[:min(len(s.contracts), mostNames)], "standing", len(s.contracts), "of", s.all, "side", side)
 	}
 }
 

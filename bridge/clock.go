@@ -2,9 +2,11 @@ package bridge
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/tickcast/tickcast/catalog"
+	"github.com/tickcast/tickcast/kafka"
 	"github.com/tickcast/tickcast/market"
 )
 
@@ -15,6 +17,7 @@ type clockWatch struct {
 	feeds   map[string]*watched // by the key of its feed's status
 	order   []*watched
 	counter int64
+	again   []string // contracts whose clock moves again, since it was last asked
 }
 
 type watched struct {
@@ -26,7 +29,8 @@ type watched struct {
 	live     bool
 	told     bool
 	since    time.Time
-	latest   []byte // payload of its newest beat, or of its feed's status while there is none: they know whether the source is simulated
+	logged   time.Time // when its last clock record came into the log of trades; zero: none has come
+	latest   []byte    // payload of its newest beat, or of its feed's status while there is none: they know whether the source is simulated
 }
 
 func newClockWatch(cat *catalog.Catalog, now time.Time) *clockWatch {
@@ -94,13 +98,22 @@ func (w *clockWatch) beat(topic string, key, payload []byte, fresh bool, now tim
 	if one.live {
 		return m, false
 	}
+	if one.told {
+		w.again = append(w.again, contract)
+	}
 	one.live, one.told, one.since = true, true, now
 	return w.status(one, now, market.ClockLive, "the contract's clock moves", market.QualityOK), true
 }
 
+// record notes a clock record of a contract's log of trades.
+func (w *clockWatch) record(key []byte, now time.Time) {
+	if one := w.byID[string(key)]; one != nil {
+		one.logged = now
+	}
+}
+
 // silent returns the statuses of the contracts whose clock has just been away for too long.
-func (w *clockWatch) silent(now time.Time) []catalog.Message {
-	var ms []catalog.Message
+func (w *clockWatch) silent(now time.Time) (ms []catalog.Message) {
 	for _, one := range w.order {
 		if now.Sub(one.seen) < market.ClockLimit || one.told && !one.live {
 			continue
@@ -110,9 +123,47 @@ func (w *clockWatch) silent(now time.Time) []catalog.Message {
 		if !one.moved {
 			reason = " since the start"
 		}
+		reason += one.why(now)
 		ms = append(ms, w.status(one, now, market.ClockStale, "no "+one.name+reason, market.QualityStale))
 	}
 	return ms
+}
+
+// logMoves says whether the contract's source still writes clock records. In a gap it writes others.
+func (one *watched) logMoves(now time.Time) bool {
+	return !one.logged.IsZero() && now.Sub(one.logged) < market.ClockLimit
+}
+
+// why says on which side of the log a beat is missing.
+func (one *watched) why(now time.Time) string {
+	if one.logMoves(now) {
+		return ", but its log's clock moves: what computes it stands still"
+	}
+	return ", and no clock record in its log"
+}
+
+// standing are the contracts of one partition of the log of trades whose clock stands still.
+type standing struct {
+	partition int32
+	contracts []string
+	all       int  // contracts that the partition has
+	logMoves  bool // of one of them at least
+}
+
+// stand returns the partitions of which a contract stands still.
+func (w *clockWatch) stand(now time.Time) []standing {
+	of := make([]standing, w.cat.Topic(catalog.MarketTrades).Partitions)
+	for _, one := range w.order {
+		p := kafka.PartitionOf([]byte(one.contract.ID), len(of))
+		s := &of[p]
+		s.partition = p
+		s.all++
+		if one.told && !one.live {
+			s.contracts = append(s.contracts, one.contract.ID)
+			s.logMoves = s.logMoves || one.logMoves(now)
+		}
+	}
+	return slices.DeleteFunc(of, func(s standing) bool { return len(s.contracts) == 0 })
 }
 
 func (w *clockWatch) status(one *watched, now time.Time, state, reason string, q market.Quality) catalog.Message {

@@ -2,6 +2,8 @@ package broker
 
 import (
 	"context"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/tickcast/tickcast/catalog"
@@ -23,6 +25,13 @@ type life struct {
 	known      int         // of the index's topics
 	states     []stateTopic
 	clocks     map[string]*contractClock
+	tally      atomic.Pointer[clockTally] // of the last sweep, for other goroutines
+}
+
+// clockTally is how many contracts' clocks move, and which do not.
+type clockTally struct {
+	live  int
+	stale []string // sorted
 }
 
 // stateTopic is a topic whose value may have to be repeated.
@@ -62,6 +71,7 @@ func (l *life) sweep(now time.Time) {
 			c.look(now)
 		}
 	}
+	l.count()
 	at := coarseMS(now)
 	long := func(since uint32) bool { return int32(at-since) >= int32(signOfLife.Milliseconds()) }
 	for i := range l.states {
@@ -73,6 +83,21 @@ func (l *life) sweep(now time.Time) {
 		s.repeated, s.ever = at, true
 		l.hub.repeat(s.topic, at)
 	}
+}
+
+func (l *life) count() {
+	t := &clockTally{}
+	for contract, c := range l.clocks {
+		switch {
+		case c.seen == nil: // nobody has said anything yet
+		case c.live:
+			t.live++
+		case !c.seen.clear:
+			t.stale = append(t.stale, contract)
+		}
+	}
+	slices.Sort(t.stale)
+	l.tally.Store(t)
 }
 
 // learn takes up the topics that have come since the last sweep.

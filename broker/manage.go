@@ -29,7 +29,12 @@ func (m manage) Stats() admin.Stats {
 		Connections: s.Connections, Sessions: s.Sessions, Subscriptions: s.Subscriptions, Topics: s.Topics, Bans: int64(m.bans.len(time.Now())),
 		Accepted: s.Accepted, Published: s.Published, Sent: s.Sent, SentBytes: s.SentBytes, Conflated: s.Conflated, Dropped: s.Dropped, TooLarge: s.TooLarge,
 		RefusedVersions: s.RefusedVersions, RefusedPublishes: s.RefusedPublishes, RefusedFilters: s.RefusedFilters, Panics: s.Panics,
-		Disconnects: s.Disconnects,
+		Disconnects: s.Disconnects, ClocksStale: []string{},
+	}
+	if m.life != nil {
+		if t := m.life.tally.Load(); t != nil {
+			out.ClocksLive, out.ClocksStale = int64(t.live), append(out.ClocksStale, t.stale...)
+		}
 	}
 	if out.Disconnects == nil {
 		out.Disconnects = map[string]uint64{}

@@ -206,6 +206,9 @@ type Stats struct {
 	RefusedFilters   uint64 `json:"refused_filters"`
 	Panics           uint64 `json:"panics"`
 
+	ClocksLive  int64    `json:"clocks_live"`  // contracts whose clock moves
+	ClocksStale []string `json:"clocks_stale"` // those whose clock stands still, as clients see it on status/{contract}/clock
+
 	Disconnects map[string]uint64 `json:"disconnects"` // by reason
 
 	Queues Queues `json:"queues"`

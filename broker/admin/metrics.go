@@ -8,7 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// metricsHandler shows the edge's counts, the process's and Go's. It needs no key: it names no client and no topic.
+// metricsHandler shows the edge's counts, the process's and Go's. It needs no key: it names no client.
 func metricsHandler(edge Edge, refused refusals) http.Handler {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), edgeCollector{edge})
@@ -60,6 +60,14 @@ var metrics = []metric{
 	}},
 	{"refused_total", "What was refused: messages not newer than their topic's version, publishes, subscriptions", counter, "what", func(s *Stats) map[string]float64 {
 		return map[string]float64{"version": float64(s.RefusedVersions), "publish": float64(s.RefusedPublishes), "filter": float64(s.RefusedFilters)}
+	}},
+	{"clocks_live", "Contracts whose clock moves", gauge, "", one(func(s *Stats) float64 { return float64(s.ClocksLive) })},
+	{"clock_stale", "Contracts whose clock stands still; there is none for those whose clock moves", gauge, "contract", func(s *Stats) map[string]float64 {
+		m := map[string]float64{}
+		for _, contract := range s.ClocksStale {
+			m[contract] = 1
+		}
+		return m
 	}},
 	{"panics_total", "Connections ended by a panic", counter, "", one(func(s *Stats) float64 { return float64(s.Panics) })},
 	{"disconnects_total", "Connections ended", counter, "reason", func(s *Stats) map[string]float64 {
