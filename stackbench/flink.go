@@ -63,7 +63,7 @@ func (s *system) candlesJob(ctx context.Context) (flinkJob, error) {
 		err := s.call(ctx, http.MethodGet, "/jobs/"+j.Jid, nil, &job)
 		return flinkJob{j.Jid, time.UnixMilli(job.Timestamps["RUNNING"])}, err
 	}
-	return flinkJob{}, fmt.Errorf("Flink runs no job %s", flinksql.Candles.Name())
+	return flinkJob{}, fmt.Errorf("no job %s runs in Flink", flinksql.Candles.Name())
 }
 
 // checkpoint has one made, and waits for it.

@@ -21,7 +21,6 @@ import (
 
 // system is what is measured: the servers of a stack, and a bridge and an edge of our own beside them.
 type system struct {
-	dir    string
 	kafka  string // addresses
 	flink  string
 	mqtt   string
@@ -60,7 +59,7 @@ func attach(dir string) (*system, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &system{dir: dir, status: st, own: map[string]int{"this tool": os.Getpid()}}
+	s := &system{status: st, own: map[string]int{"this tool": os.Getpid()}}
 	for _, p := range st.Parts {
 		switch p.Name {
 		case "kafka":
@@ -82,6 +81,10 @@ func (s *system) edge(ctx context.Context) (stop func() error, err error) {
 		return nil, err
 	}
 	const password = "TICKCAST_BRIDGE_PASSWORD"
+	dir, err := os.MkdirTemp("", "tickcast-bench-edge-")
+	if err != nil {
+		return nil, err
+	}
 	var running []*exec.Cmd
 	stop = func() error {
 		var errs []error
@@ -91,7 +94,7 @@ func (s *system) edge(ctx context.Context) (stop func() error, err error) {
 				errs = append(errs, fmt.Errorf("%s: %w", strings.Join(running[i].Args, " "), err))
 			}
 		}
-		return errors.Join(errs...)
+		return errors.Join(append(errs, os.RemoveAll(dir))...)
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -101,7 +104,7 @@ func (s *system) edge(ctx context.Context) (stop func() error, err error) {
 		{"broker", fmt.Sprintf("http: {listen: %q}\nbroker:\n  tcp: %q\n  websocket: \"\"\n  await_publisher: true\n  publishers: [{user: bridge, password_env: %s}]\n  admin: {listen: \"\"}\n", page, s.mqtt, password)},
 		{"bridge", fmt.Sprintf("bridge:\n  kafka: {brokers: %q}\n  remote: {url: %q, username: bridge, password_env: %s}\n", s.kafka, "mqtt://"+s.mqtt, password)},
 	} {
-		path := filepath.Join(s.dir, "bench-"+role.name)
+		path := filepath.Join(dir, role.name)
 		if err := os.WriteFile(path+".yaml", []byte(role.config), 0o644); err != nil {
 			return nil, errors.Join(err, stop())
 		}
@@ -133,10 +136,20 @@ func (s *system) edge(ctx context.Context) (stop func() error, err error) {
 			return nil, errors.Join(err, stop())
 		}
 		if time.Since(begun) > time.Minute {
-			return nil, errors.Join(fmt.Errorf("the edge is not ready within a minute: %v; logs are in %s", err, s.dir), stop())
+			return nil, errors.Join(fmt.Errorf("the edge is not ready within a minute: %v; the bridge's log says: %s", err, tail(filepath.Join(dir, "bridge.log"))), stop())
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
+}
+
+// tail is the end of a log.
+func tail(path string) []byte {
+	const most = 500
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return []byte(err.Error())
+	}
+	return b[max(0, len(b)-most):]
 }
 
 func freePort() (string, error) {
