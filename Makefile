@@ -47,6 +47,7 @@ web/dist/index.html: $(WEB_SRC)
 test: ## Every test: checks, race detector, third-party clients, the page in a browser (installs what they need)
 	@deploy/need.sh test
 	$(MAKE) check java stack-test interop e2e
+	$(MAKE) chaos CHAOS=1 CHECKPOINT=5s
 
 check: lint race ## What needs no other program than Go and Node: format, vet, linters, unit tests with -race
 

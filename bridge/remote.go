@@ -168,19 +168,22 @@ func (r *Remote) Run(ctx context.Context) error {
 		return fmt.Errorf("remote.url: %w", err)
 	}
 	up := make(chan struct{}, 1)
+	var connection connection
 	cm, err := autopaho.NewConnection(ctx, autopaho.ClientConfig{
 		ServerUrls: []*url.URL{u}, KeepAlive: 20, CleanStartOnInitialConnection: true, ConnectTimeout: 10 * time.Second,
 		ConnectUsername: r.cfg.Username, ConnectPassword: r.password,
 		ReconnectBackoff: autopaho.NewExponentialBackoff(100*time.Millisecond, 10*time.Second, 500*time.Millisecond, 2),
 		OnConnectionUp: func(*autopaho.ConnectionManager, *paho.Connack) {
 			r.log.Info("connected to the edge", "url", r.cfg.URL)
+			connection.begin()
 			select {
 			case up <- struct{}{}:
 			default:
 			}
 		},
 		OnConnectError: func(err error) { r.log.Warn("edge is not reachable; trying again", "url", r.cfg.URL, "error", err) },
-		ClientConfig:   paho.ClientConfig{ClientID: r.cfg.ClientID, PacketTimeout: 10 * time.Second},
+		ClientConfig: paho.ClientConfig{ClientID: r.cfg.ClientID, PacketTimeout: 10 * time.Second,
+			OnClientError: func(error) { connection.end() }, OnServerDisconnect: func(*paho.Disconnect) { connection.end() }},
 	})
 	if err != nil {
 		return fmt.Errorf("connect to edge %s: %w", r.cfg.URL, err)
@@ -200,7 +203,10 @@ func (r *Remote) Run(ctx context.Context) error {
 			told = false
 		case <-r.wake:
 		}
-		if err := r.drain(ctx, cm); err != nil {
+		sending, cancel := connection.bound(ctx)
+		err := r.drain(sending, cm)
+		cancel()
+		if err != nil {
 			if ctx.Err() == nil {
 				r.log.Warn("edge lost; its state is sent again after the reconnection", "error", err)
 			}
@@ -212,6 +218,39 @@ func (r *Remote) Run(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// connection ends what waits for acknowledgements when it is lost; they would be awaited for PacketTimeout.
+type connection struct {
+	mu     sync.Mutex
+	lost   bool
+	cancel context.CancelFunc
+}
+
+func (c *connection) begin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lost = false
+}
+
+func (c *connection) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lost = true
+	if c.cancel != nil {
+		c.cancel()
+	}
+}
+
+// bound is ctx until the connection is lost. It belongs to one goroutine.
+func (c *connection) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cancel = cancel; c.lost {
+		cancel()
+	}
+	return ctx, cancel
 }
 
 func (r *Remote) isLoaded() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.loaded }

@@ -1,9 +1,12 @@
 package bridge
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/configs"
@@ -123,5 +126,45 @@ func TestFinalsThatWaitDoNotHoldUpStates(t *testing.T) {
 	}
 	if got := strings.Join(sent, " "); got != "candle/1s/A/closed trade/A candle/1s/A/closed ticker/A" || finals != 1001 {
 		t.Errorf("sent first: %s; %d finals, want 1001", got, finals)
+	}
+}
+
+// An edge that dies before it acknowledges a closed candle must not keep the bridge waiting for the acknowledgement: the next edge gets it at once.
+func TestAnAcknowledgementOfADeadEdgeIsNotAwaited(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	r := newTestRemote(t)
+	r.cfg.URL = "mqtt://" + l.Addr().String()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx) }()
+	defer func() { cancel(); <-done }()
+	r.Publish(closed("candle/1s/A/closed", 1, 1000, 1, "{}"))
+	var died time.Time
+	for edge := range 2 {
+		c, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := make([]byte, 4096)
+		if _, err := c.Read(b); err != nil { // CONNECT
+			t.Fatal(err)
+		}
+		if _, err := c.Write([]byte{0x20, 3, 0, 0, 0}); err != nil { // CONNACK
+			t.Fatal(err)
+		}
+		for b[0] = 0; b[0]&0xf0 != 0x30; { // until PUBLISH
+			if _, err := c.Read(b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(died); edge == 1 && took > 5*time.Second {
+			t.Errorf("the next edge got the candle after %s", took)
+		}
+		died = time.Now()
+		c.Close()
 	}
 }
