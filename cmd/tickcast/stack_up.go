@@ -1,6 +1,9 @@
 package main
 
 import (
+	"os/signal"
+	"syscall"
+
 	"github.com/spf13/cobra"
 
 	"github.com/tickcast/tickcast/stack"
@@ -29,6 +32,7 @@ func newStackUp() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			signal.Ignore(syscall.SIGPIPE) // whoever reads the output may go away: it would end the supervisor and leave its parts
 			return s.Run(cmd.Context())
 		},
 	}
