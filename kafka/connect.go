@@ -79,7 +79,7 @@ func explain(cfg Config, e ck.Error) error {
 			return fmt.Errorf("kafka.tls.cert_file: is missing, Kafka at %s wants a client certificate: %w", cfg.Brokers, e)
 		}
 		return fmt.Errorf("kafka.tls.cert_file: Kafka at %s refuses the certificate of %s: %w", cfg.Brokers, cfg.TLS.Cert, e)
-	case has("security.protocol") || has("SSL handshake"):
+	case has("security.protocol") || has("SSL handshake") || has("in state SSL_HANDSHAKE"):
 		want := "TLS, but kafka.tls is not configured, or SASL, but kafka.sasl is not"
 		if cfg.TLS != nil {
 			want = "no TLS, but kafka.tls is configured, or another kafka.sasl.mechanism"
