@@ -24,9 +24,10 @@ const (
 	PushStatus       = "push.status"
 	PushRounds       = "push.rounds"
 	LedgerCandles    = "ledger.candles"
+	CheckCandles     = "check.candles"
 )
 
-var names = []string{MarketTrades, MarketBooks, MarketQuarantine, MarketLate, PushCandles, PushClosed, PushTickers, PushBBO, PushBooks, PushStatus, PushRounds, LedgerCandles}
+var names = []string{MarketTrades, MarketBooks, MarketQuarantine, MarketLate, PushCandles, PushClosed, PushTickers, PushBBO, PushBooks, PushStatus, PushRounds, LedgerCandles, CheckCandles}
 
 // Form is one of the two ways to run the same roles.
 type Form string

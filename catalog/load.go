@@ -104,7 +104,11 @@ func (c *Catalog) addTopics(f topicsFile) error {
 		if e.Form != "" && e.Form != Embedded && e.Form != Stack {
 			return fmt.Errorf("topic %s: form %q: want embedded or stack", e.Name, e.Form)
 		}
-		t, err := e.topic(c.Form)
+		form := c.Form
+		if e.Form != "" {
+			form = e.Form // what it is elsewhere is of no interest
+		}
+		t, err := e.topic(form)
 		if err != nil {
 			return fmt.Errorf("topic %s: %w", e.Name, err)
 		}

@@ -28,16 +28,20 @@ const (
 	Books   Job = "books"
 )
 
-// Jobs are all of them, in the order in which they are submitted.
+// CheckCandles computes closed candles a second time, by other means, of the log as it is, and ends: what `tickcast stack check` compares the ledger with.
+const CheckCandles Job = "check_candles"
+
+// Jobs are those that run all the time, in the order in which they are submitted.
 func Jobs() []Job { return []Job{Candles, Books} }
 
 // Name is the job's name in Flink.
 func (j Job) Name() string { return "tickcast-" + string(j) }
 
-// Classes of the process table functions, in the jar of flink-sql/java.
+// Classes of the functions, in the jar of flink-sql/java.
 const (
 	candlesClass = "io.tickcast.flink.CandlesPtf"
 	booksClass   = "io.tickcast.flink.BooksPtf"
+	tradedClass  = "io.tickcast.check.TradedAggregate"
 )
 
 // TransactionTimeout bounds the time between two checkpoints of the ledger's sink, restarts included. Kafka's transaction.max.timeout.ms is 15 minutes by default.
@@ -81,7 +85,7 @@ func Render(job Job, cat *catalog.Catalog, p Params) (string, error) {
 	values := map[string]string{
 		"brokers": p.Brokers, "checkpoints": p.Checkpoints, "savepoints": p.Savepoints,
 		"start_ms": strconv.FormatInt(p.StartMs, 10), "transaction_timeout_ms": strconv.FormatInt(TransactionTimeout.Milliseconds(), 10),
-		"function.candles": candlesClass, "function.books": booksClass, "verb": "EXECUTE",
+		"function.candles": candlesClass, "function.books": booksClass, "function.traded": tradedClass, "verb": "EXECUTE",
 	}
 	if p.Explain {
 		values["verb"] = "EXPLAIN"

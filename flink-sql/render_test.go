@@ -40,7 +40,7 @@ func golden(t *testing.T, path, got string) {
 }
 
 func TestRenderedSQL(t *testing.T) {
-	for _, job := range Jobs() {
+	for _, job := range append(Jobs(), CheckCandles) {
 		got, err := Render(job, shipped(t), params)
 		if err != nil {
 			t.Fatal(err)

@@ -16,8 +16,8 @@ func newStackSQL() *cobra.Command {
 	var state, path string
 	var p flinksql.Params
 	cmd := &cobra.Command{
-		Use: "sql JOB", Args: cobra.ExactArgs(1), ValidArgs: []string{string(flinksql.Candles), string(flinksql.Books)},
-		Short: "Print a Flink job's SQL for a cluster that is not started here: candles or books",
+		Use: "sql JOB", Args: cobra.ExactArgs(1), ValidArgs: []string{string(flinksql.Candles), string(flinksql.Books), string(flinksql.CheckCandles)},
+		Short: "Print a Flink job's SQL for a cluster that is not started here: candles, books, or check_candles",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cat, err := catalog.Load("", "", catalog.Stack)
 			if err != nil {

@@ -91,7 +91,12 @@ public abstract class LogFunction extends ProcessTableFunction<RowData> {
         long nowMs = System.currentTimeMillis();
         store.state = state;
         Engine engine = engines.get(contract);
-        String problem = engine == null ? Engine.unreadable(value, contract) : null; // such a record makes no state
+        String problem = null;
+        if (contract == null || contract.isEmpty()) {
+            problem = "record without a key";
+        } else if (engine == null) {
+            problem = Engine.unreadable(value, contract); // such a record makes no state
+        }
         Verdict verdict = Verdict.UNREADABLE;
         if (problem == null) {
             if (engine == null) {

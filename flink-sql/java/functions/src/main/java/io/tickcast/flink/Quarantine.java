@@ -1,6 +1,8 @@
 package io.tickcast.flink;
 
 import io.tickcast.engine.Verdict;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import java.util.Locale;
@@ -8,7 +10,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps records apart that cannot be used, in the form of ingest's: {@code sv src s ts reason detail channel raw_base64}. A broken log must fill neither the disk nor our log, so a second's first ones
+ * Keeps records apart that cannot be used, in the form of ingest's: {@code sv src s ts reason detail channel truncated}, and the record as {@code raw} if it is text, else as {@code raw_base64}. A broken log must fill neither the disk nor our log, so a second's first ones
  * are kept; all are counted.
  */
 final class Quarantine {
@@ -48,7 +50,7 @@ final class Quarantine {
         LOG.warn("record cannot be used, it is kept in {}: {}, key {}: {}", TOPIC, place, contract, problem);
         StringBuilder b = new StringBuilder(256);
         b.append("{\"sv\":").append(SCHEMA_VERSION).append(",\"src\":\"").append(SOURCE).append('"');
-        if (contract != null) {
+        if (contract != null && !contract.isEmpty()) {
             text(b.append(",\"s\":"), contract);
         }
         b.append(",\"ts\":").append(appendMs);
@@ -59,10 +61,24 @@ final class Quarantine {
             b.append(",\"truncated\":true");
             value = java.util.Arrays.copyOf(value, MAX_RAW);
         }
-        if (value != null) {
-            b.append(",\"raw_base64\":\"").append(Base64.getEncoder().encodeToString(value)).append('"');
+        if (value != null && value.length > 0) {
+            String utf8 = text(value);
+            if (utf8 != null) {
+                text(b.append(",\"raw\":"), utf8);
+            } else {
+                b.append(",\"raw_base64\":\"").append(Base64.getEncoder().encodeToString(value)).append('"');
+            }
         }
         return b.append('}').toString().getBytes(StandardCharsets.UTF_8);
+    }
+
+    /** The bytes as text, or null if they are none. */
+    private static String text(byte[] value) {
+        try {
+            return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(value)).toString();
+        } catch (CharacterCodingException e) {
+            return null;
+        }
     }
 
     private static void text(StringBuilder b, String s) {
