@@ -67,7 +67,7 @@ race: web/dist/index.html ## Go tests with the race detector, page tests
 	go test -race -timeout 20m ./...
 	cd web && npm run --silent typecheck && npm test --silent
 
-java: ## The engines that Flink runs: build, JUnit, and the same answers as compute on random logs (PARITY=20 of them for each core); needs Java 17 and Maven
+java: ## The engines that Flink runs, and the SQL in a whole Flink: build, JUnit, and the same answers as compute on random logs (PARITY=20 of them for each core); needs Java 17 and Maven
 	@deploy/need.sh java
 	cd flink-sql/java && mvn -q -B test
 	TICKCAST_REQUIRE=1 TICKCAST_PARITY=$(or $(PARITY),20) go test -count=1 -run Parity ./compute/candle ./compute/orderbook
