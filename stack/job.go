@@ -156,16 +156,20 @@ func (s *Stack) findJob(ctx context.Context, name string) (string, error) {
 	return "", nil
 }
 
+// jobState is a job's. It is taken from the list of all: "/jobs/ID" has the TaskManagers send all of their metrics, and "/jobs/ID/status" answers 500 for a job that is not known.
 func (s *Stack) jobState(ctx context.Context, id string) (string, error) {
 	var answer struct {
-		State string `json:"status"`
+		Jobs []struct{ ID, Status string }
 	}
-	err := s.rest(ctx, http.MethodGet, "/jobs/"+id+"/status", nil, &answer) // "/jobs/"+id has the TaskManagers send all of their metrics
-	var status statusError
-	if errors.As(err, &status) && status.code == http.StatusNotFound {
-		return "", errUnknownJob
+	if err := s.rest(ctx, http.MethodGet, "/jobs", nil, &answer); err != nil {
+		return "", err
 	}
-	return answer.State, err
+	for _, job := range answer.Jobs {
+		if job.ID == id {
+			return job.Status, nil
+		}
+	}
+	return "", errUnknownJob
 }
 
 func (s *Stack) jobFailure(ctx context.Context, id string) string {
