@@ -101,7 +101,7 @@ simulator:
   faults:
     - {kind: drop, stream: "btcusdt@depth*", after: 40}
     - {kind: drop, stream: "ethusdt@aggTrade", after: 30}
-    - {kind: rst, stream: "solusdt@kline_1s", after: 15}
+    - {kind: rst, stream: "solusdt@aggTrade", after: 15}
 engine: {markets: {BTC-PERP: {commands: "`+pipe+`"}}}
 `)
 	t.Cleanup(func() { commands.Close() }) // before the process is stopped: it waits for the next line
