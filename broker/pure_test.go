@@ -186,6 +186,8 @@ func TestVersionRuleCases(t *testing.T) {
 		{"status: final with t 0", catalog.Final, []step{{ver(100, 0, 1), false, retained}, {ver(100, 0, 2), false, retained}, {ver(99, 0, 3), false, refused}}},
 		{"closed: retained is the greatest t whatever its epoch", catalog.Final, []step{{ver(1, 5, 1), false, retained}, {ver(2, 4, 1), false, forwarded},
 			{ver(1, 4, 9), false, refused}, {ver(1, 6, 2), false, retained}, {ver(2, 6, 0), false, retained}}},
+		{"closed: what is older than the first came before this edge, a revision did not", catalog.Final, []step{{ver(1, 5, 9), false, retained},
+			{ver(1, 3, 7), false, refused}, {ver(1, 4, 9), false, refused}, {ver(1, 3, 10), false, forwarded}, {ver(1, 6, 11), false, retained}, {ver(1, 2, 8), false, refused}}},
 		{"cleared without t: the old stays away, the new comes", catalog.State, []step{{ver(1, 5, 5), false, retained}, {ver(1, 0, 4), true, refused},
 			{ver(1, 0, 6), true, retained}, {ver(1, 5, 5), false, refused}, {ver(1, 6, 7), false, retained}}},
 		{"closed, cleared", catalog.Final, []step{{ver(1, 5, 5), false, retained}, {ver(1, 0, 6), true, retained}, {ver(1, 5, 5), false, refused},

@@ -24,13 +24,13 @@ const (
 //
 // State and event: a message is kept iff its version is greater than the one held.
 // Final: the rule holds per t, for the newest 128 t; the retained value is that of the greatest t, whatever its epoch.
-// What is older than those 128 is kept iff its epoch and seq are greater than any that was forgotten: seq grows along the contract's log, so a late
-// revision passes and a repetition after a crash does not.
+// What is older than those 128, or than the first that came, is kept iff its epoch and seq are greater than any that was forgotten, or than the first's: seq
+// grows along the contract's log, so a late revision passes and a repetition after a crash does not.
 type versions struct {
 	held   market.Version
 	any    bool             // held is set
 	seen   []market.Version // Final: one per t, ascending in t
-	forgot market.Version   // Final: greatest (Epoch, Seq) that fell out of seen
+	forgot market.Version   // Final: greatest (Epoch, Seq) that fell out of seen, or of the first that came
 	lost   bool             // forgot is set
 }
 
@@ -59,6 +59,9 @@ func (r *versions) offer(class catalog.Class, v market.Version, clear bool) verd
 	case r.any && v.T == r.held.T && !r.held.Less(v): // cleared at this t
 		return refused
 	default:
+		if !r.any { // what is older came before this edge: a bridge that starts reads it out of the log again
+			r.forgot, r.lost = v, true
+		}
 		r.seen = slices.Insert(r.seen, i, v)
 		if len(r.seen) > rememberedT {
 			if !r.lost || compareRecord(r.seen[0], r.forgot) > 0 {
