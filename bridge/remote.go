@@ -181,9 +181,9 @@ func (r *Remote) Run(ctx context.Context) error {
 			default:
 			}
 		},
-		OnConnectError: func(err error) { r.log.Warn("edge is not reachable; trying again", "url", r.cfg.URL, "error", err) },
-		ClientConfig: paho.ClientConfig{ClientID: r.cfg.ClientID, PacketTimeout: 10 * time.Second,
-			OnClientError: func(error) { connection.end() }, OnServerDisconnect: func(*paho.Disconnect) { connection.end() }},
+		OnConnectError:   func(err error) { r.log.Warn("edge is not reachable; trying again", "url", r.cfg.URL, "error", err) },
+		OnConnectionDown: func() bool { connection.end(); return true }, // before the next attempt; OnClientError may come after that has succeeded
+		ClientConfig:     paho.ClientConfig{ClientID: r.cfg.ClientID, PacketTimeout: 10 * time.Second},
 	})
 	if err != nil {
 		return fmt.Errorf("connect to edge %s: %w", r.cfg.URL, err)
