@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
 	"sync"
 	"sync/atomic"
@@ -181,6 +182,16 @@ func (r *Remote) Run(ctx context.Context) error {
 			default:
 			}
 		},
+		AttemptConnection: func(ctx context.Context, cfg autopaho.ClientConfig, u *url.URL) (net.Conn, error) {
+			ctx, cancel := context.WithTimeout(ctx, cfg.ConnectTimeout)
+			defer cancel()
+			c, err := dial(ctx, u)
+			if err != nil {
+				return nil, err
+			}
+			connection.use(c)
+			return c, nil
+		},
 		OnConnectError:   func(err error) { r.log.Warn("edge is not reachable; trying again", "url", r.cfg.URL, "error", err) },
 		OnConnectionDown: func() bool { connection.end(); return true }, // before the next attempt; OnClientError may come after that has succeeded
 		ClientConfig:     paho.ClientConfig{ClientID: r.cfg.ClientID, PacketTimeout: 10 * time.Second},
@@ -204,7 +215,7 @@ func (r *Remote) Run(ctx context.Context) error {
 		case <-r.wake:
 		}
 		sending, cancel := connection.bound(ctx)
-		err := r.drain(sending, cm)
+		err := r.drain(sending, cm, &connection)
 		cancel()
 		if err != nil {
 			if ctx.Err() == nil {
@@ -220,11 +231,22 @@ func (r *Remote) Run(ctx context.Context) error {
 	}
 }
 
-// connection ends what waits for acknowledgements when it is lost; they would be awaited for PacketTimeout.
+// connection is the one to the edge. It ends what waits for acknowledgements when it is lost; they would be awaited for PacketTimeout.
 type connection struct {
 	mu     sync.Mutex
 	lost   bool
 	cancel context.CancelFunc
+	conn   *corked
+}
+
+func (c *connection) use(conn *corked) { c.mu.Lock(); c.conn = conn; c.mu.Unlock() }
+
+// hold has the connection gather what is written to it, or write it.
+func (c *connection) hold(on bool) {
+	c.mu.Lock()
+	conn := c.conn
+	c.mu.Unlock()
+	conn.hold(on)
 }
 
 func (c *connection) begin() {
@@ -267,7 +289,9 @@ func (r *Remote) remarkAll() {
 }
 
 // drain sends what waits; the first error leaves the rest waiting.
-func (r *Remote) drain(ctx context.Context, cm *autopaho.ConnectionManager) error {
+func (r *Remote) drain(ctx context.Context, cm *autopaho.ConnectionManager, c *connection) error {
+	c.hold(true)
+	defer c.hold(false)
 	for {
 		m, ok := r.next()
 		if !ok {
@@ -277,8 +301,12 @@ func (r *Remote) drain(ctx context.Context, cm *autopaho.ConnectionManager) erro
 			Properties: &paho.PublishProperties{User: paho.UserProperties{{Key: catalog.VersionName, Value: m.Version.String()}}}}
 		if m.Class == catalog.Final {
 			p.QoS = 1
+			c.hold(false) // its acknowledgement is waited for
 		}
 		res, err := cm.Publish(ctx, p)
+		if m.Class == catalog.Final {
+			c.hold(true)
+		}
 		if res != nil && res.ReasonCode >= 0x80 {
 			r.Refused.Add(1)
 			r.log.Warn("edge refused a message", "topic", m.Topic, "reason", fmt.Sprintf("0x%02x", res.ReasonCode))
