@@ -116,7 +116,8 @@ func (s *Stack) jobManager() *part {
 			if err := s.writeFlinkConfig(); err != nil {
 				return nil, err
 			}
-			return s.flinkJava([]string{"-Xms400m", "-Xmx400m", "-XX:MaxMetaspaceSize=256m", s.shownLog(partJobManager)}, nil,
+			// nothing that it does is worth compiling twice or collecting beside other threads
+			return s.flinkJava([]string{"-Xms400m", "-Xmx400m", "-XX:MaxMetaspaceSize=256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", s.shownLog(partJobManager)}, nil,
 				"org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint", "--configDir", filepath.Join(s.flinkDir(), "conf")), nil
 		},
 		check: func(ctx context.Context) error {
