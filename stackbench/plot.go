@@ -15,7 +15,7 @@ const (
 	panelWidth, panelHeight           = 400, 300
 	marginLeft, marginTop, marginLast = 56, 64, 20
 	panelGap                          = 40
-	plotBottom                        = 96
+	plotBottom                        = 112
 	mostNines                         = 4.0 // the right edge is 99.99 %
 )
 
@@ -25,7 +25,14 @@ var colours = [stages]string{"#0072b2", "#009e73", "#e69f00", "#d55e00"}
 // Plot writes the latencies of each stage as SVG.
 func (r *Result) Plot(out io.Writer) error {
 	var low, high float64 = 1, 10
+	var panels []Phase
+	alone := map[int]durations{} // by rate, of the phase without readers of the stages
 	for _, p := range r.Phases {
+		if p.Staged {
+			panels = append(panels, p)
+		} else {
+			alone[p.Rate] = p.Stages[stageClient].Since
+		}
 		for _, s := range p.Stages {
 			if v := toMs(s.Since.at(0.05)); v > 0 {
 				low = min(low, v)
@@ -37,21 +44,22 @@ func (r *Result) Plot(out io.Writer) error {
 		}
 	}
 	low, high = math.Pow(10, math.Floor(math.Log10(low)*2)/2), math.Pow(10, math.Ceil(math.Log10(high)*4)/4)
-	width := marginLeft + len(r.Phases)*(panelWidth+panelGap) - panelGap + marginLast
+	width := marginLeft + len(panels)*(panelWidth+panelGap) - panelGap + marginLast
 	height := marginTop + panelHeight + plotBottom
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="Helvetica, Arial, sans-serif" font-size="12" fill="#222">`+"\n", width, height)
 	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="#fff"/>`+"\n", width, height)
 	fmt.Fprintf(&b, `<text x="%d" y="24" font-size="15" font-weight="bold">From trade to MQTT client through Kafka and Flink: ms since the trade was meant to be written</text>`+"\n", marginLeft)
-	for i := range r.Phases {
-		r.Phases[i].panel(&b, marginLeft+i*(panelWidth+panelGap), low, high)
+	for i := range panels {
+		panels[i].panel(&b, marginLeft+i*(panelWidth+panelGap), low, high, alone[panels[i].Rate])
 	}
 	x := marginLeft
 	for i, name := range stageNames {
-		fmt.Fprintf(&b, `<line x1="%d" y1="%d" x2="%d" y2="%d" stroke="%s" stroke-width="3"/><text x="%d" y="%d">%s</text>`+"\n", x, height-24, x+22, height-24, colours[i], x+28, height-20, name)
+		fmt.Fprintf(&b, `<line x1="%d" y1="%d" x2="%d" y2="%d" stroke="%s" stroke-width="3"/><text x="%d" y="%d">%s</text>`+"\n", x, height-40, x+22, height-40, colours[i], x+28, height-36, name)
 		x += 52 + 7*len(name)
 	}
-	fmt.Fprintf(&b, `<path d="M%d %d l6 6 l-6 6 l-6 -6 z" fill="#fff" stroke="#222"/><text x="%d" y="%d">goals at the client</text>`+"\n", x+6, height-30, x+18, height-20)
+	fmt.Fprintf(&b, `<line x1="%d" y1="%d" x2="%d" y2="%d" stroke="#222" stroke-width="2" stroke-dasharray="5 3"/><text x="%d" y="%d">at the MQTT client, when nobody reads the stages</text>`+"\n", marginLeft, height-6, marginLeft+22, height-6, marginLeft+28, height-2)
+	fmt.Fprintf(&b, `<path d="M%d %d l6 6 l-6 6 l-6 -6 z" fill="#fff" stroke="#222"/><text x="%d" y="%d">goals at the client</text>`+"\n", x+6, height-46, x+18, height-36)
 	b.WriteString("</svg>\n")
 	_, err := io.WriteString(out, b.String())
 	return err
@@ -59,7 +67,7 @@ func (r *Result) Plot(out io.Writer) error {
 
 func toMs(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-func (p *Phase) panel(b *strings.Builder, left int, low, high float64) {
+func (p *Phase) panel(b *strings.Builder, left int, low, high float64, alone durations) {
 	x := func(nines float64) float64 { return float64(left) + nines/mostNines*panelWidth }
 	y := func(ms float64) float64 {
 		at := (math.Log10(max(ms, low)) - math.Log10(low)) / (math.Log10(high) - math.Log10(low))
@@ -90,12 +98,18 @@ func (p *Phase) panel(b *strings.Builder, left int, low, high float64) {
 		fmt.Fprintf(b, `<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke="#e4e4e4"/><text x="%.1f" y="%d" text-anchor="%s" fill="#555">%s</text>`+"\n", at, marginTop, at, marginTop+panelHeight, at, marginTop+panelHeight+18, anchor, q.label)
 	}
 	fmt.Fprintf(b, `<text x="%d" y="%d" text-anchor="middle" fill="#555">share of trades that took no longer</text>`+"\n", left+panelWidth/2, marginTop+panelHeight+38)
-	for i := range p.Stages {
+	draw := func(d durations, style string) {
 		var line []string
 		for nines := 0.02; nines <= mostNines; nines += 0.02 {
-			line = append(line, fmt.Sprintf("%.1f,%.1f", x(nines), y(toMs(p.Stages[i].Since.at(1-math.Pow(10, -nines))))))
+			line = append(line, fmt.Sprintf("%.1f,%.1f", x(nines), y(toMs(d.at(1-math.Pow(10, -nines))))))
 		}
-		fmt.Fprintf(b, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2" stroke-linejoin="round"/>`+"\n", strings.Join(line, " "), colours[i])
+		fmt.Fprintf(b, `<polyline points="%s" fill="none" stroke-width="2" stroke-linejoin="round" %s/>`+"\n", strings.Join(line, " "), style)
+	}
+	for i := range p.Stages {
+		draw(p.Stages[i].Since, `stroke="`+colours[i]+`"`)
+	}
+	if len(alone) > 0 {
+		draw(alone, `stroke="#222" stroke-dasharray="5 3"`)
 	}
 	if g, ok := goals[p.Rate]; ok {
 		for _, goal := range []struct {

@@ -19,7 +19,7 @@ func TestATradeHasArrivedWithTheFirstMessageThatHoldsIt(t *testing.T) {
 	logged := [][]seen{{{seq: 4, atNs: ns(0)}, {seq: 5, atNs: ns(1)}, {seq: 7, atNs: ns(11)}, {seq: 9, atNs: ns(21)}}}
 	pushed := [][]seen{{{seq: 5, atNs: ns(3), computedMs: ns(2) / 1e6}, {seq: 7, atNs: ns(13), computedMs: ns(12) / 1e6}, {seq: 9, atNs: ns(23), computedMs: ns(22) / 1e6}}}
 	arrived := [][]seen{{{seq: 7, atNs: ns(14)}}} // it came in the place of 5, and 9 never came
-	var p Phase
+	p := Phase{Staged: true}
 	measure(&p, trades, from, from.Add(time.Second), logged, pushed, arrived)
 	if p.Trades != 3 || p.Lost != 1 {
 		t.Fatalf("%d trades, %d lost; want 3 in the window, 1 lost", p.Trades, p.Lost)
@@ -31,6 +31,11 @@ func TestATradeHasArrivedWithTheFirstMessageThatHoldsIt(t *testing.T) {
 	}
 	if own := p.Stages[stageClient].Own; ms(own.at(1)) != "11.0" {
 		t.Errorf("from push.candles to the client: %s ms, want 11.0", ms(own.at(1)))
+	}
+	p = Phase{}
+	measure(&p, trades, from, from.Add(time.Second), make([][]seen, 1), make([][]seen, 1), arrived)
+	if got := p.Stages[stageClient].Since; p.Trades != 3 || p.Lost != 1 || ms(got.at(0)) != "4.0" || ms(got.at(1)) != "14.0" {
+		t.Errorf("without stages: %d trades, %d lost, %s and %s ms", p.Trades, p.Lost, ms(got.at(0)), ms(got.at(1)))
 	}
 }
 
@@ -75,7 +80,7 @@ func TestThePlotIsXML(t *testing.T) {
 	for i := range 20_000 {
 		d = append(d, int64(time.Millisecond)+int64(i*i))
 	}
-	r := Result{Phases: []Phase{{Rate: 1000}, {Rate: 5000}}}
+	r := Result{Phases: []Phase{{Rate: 1000}, {Rate: 1000, Staged: true}, {Rate: 5000, Staged: true}}}
 	for i := range r.Phases {
 		for j := range r.Phases[i].Stages {
 			r.Phases[i].Stages[j].Since = d
@@ -98,7 +103,7 @@ func TestThePlotIsXML(t *testing.T) {
 			lines++
 		}
 	}
-	if want := 2 * stages; lines != want {
+	if want := 2*stages + 1; lines != want {
 		t.Errorf("%d curves, want %d", lines, want)
 	}
 }

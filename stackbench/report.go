@@ -36,19 +36,28 @@ func (r *Result) Tables(out io.Writer) error {
 }
 
 func (p *Phase) table(b *strings.Builder, o *Options) {
-	fmt.Fprintf(b, "%d trades/s over %d contracts for %.0f s, warm (%s at %d trades/s before): ms since a trade was meant to be written, and in brackets of the stage alone\n\n", p.Rate, o.Contracts, p.Seconds, o.WarmUp, o.WarmRate)
-	b.WriteString("| | p50 | p99 | p99.9 |\n|---|---|---|---|\n")
+	fmt.Fprintf(b, "%d trades/s over %d contracts for %.0f s, warm (%s at %d trades/s before): ms since a trade was meant to be written", p.Rate, o.Contracts, p.Seconds, o.WarmUp, o.WarmRate)
+	stages := p.Stages[stageClient:]
+	if p.Staged {
+		b.WriteString(", and in brackets of the stage alone; this tool's readers of the stages load the stack, too")
+		stages = p.Stages[:]
+	}
+	b.WriteString("\n\n| | p50 | p99 | p99.9 |\n|---|---|---|---|\n")
 	fmt.Fprintf(b, "| handed to Kafka's client (this tool) | %s | %s | %s |\n", ms(p.Late.at(.5)), ms(p.Late.at(.99)), ms(p.Late.at(.999)))
-	for _, s := range p.Stages {
+	for _, s := range stages {
 		fmt.Fprintf(b, "| %s |", s.Name)
 		for _, q := range []float64{.5, .99, .999} {
-			fmt.Fprintf(b, " %s (%s) |", ms(s.Since.at(q)), ms(s.Own.at(q)))
+			fmt.Fprintf(b, " %s", ms(s.Since.at(q)))
+			if p.Staged {
+				fmt.Fprintf(b, " (%s)", ms(s.Own.at(q)))
+			}
+			b.WriteString(" |")
 		}
 		b.WriteByte('\n')
 	}
 	client := p.Stages[stageClient].Since
-	fmt.Fprintf(b, "\n%d trades, %d of them never reached the client; slowest %s ms", p.Trades, p.Lost, ms(client.at(1)))
-	if g, ok := goals[p.Rate]; ok {
+	fmt.Fprintf(b, "\n%d trades, %d of them never reached the client; slowest %s ms; the hypervisor gave %.1f %% of the machine's time to others", p.Trades, p.Lost, ms(client.at(1)), 100*p.Stolen)
+	if g, ok := goals[p.Rate]; ok && !p.Staged {
 		fmt.Fprintf(b, "; goal: p50 %s and p99 %s ms: %s", ms(g.p50), ms(g.p99), verdict(p.Lost == 0 && client.at(.5) <= g.p50 && client.at(.99) <= g.p99))
 	}
 	b.WriteString("\n\n")
@@ -70,6 +79,9 @@ func (r *Result) costs(b *strings.Builder) {
 	}
 	var columns []column
 	for _, p := range r.Phases {
+		if p.Staged {
+			continue
+		}
 		columns = append(columns, column{fmt.Sprintf("%d trades/s", p.Rate), p.Trades, p.CPU})
 	}
 	if r.Replay != nil {

@@ -120,6 +120,17 @@ func (s *system) latency(ctx context.Context, r *Result, say func(string, ...any
 	if err := arrived.candlesOverMQTT(ctx, s.mqtt); err != nil {
 		return err
 	}
+	say("warming up: %s at %d trades/s", r.Options.WarmUp, r.Options.WarmRate)
+	if _, _, err := l.run(ctx, r.Options.WarmRate, r.Options.WarmUp); err != nil {
+		return err
+	}
+	for _, rate := range r.Options.Rates {
+		p, err := s.phase(ctx, l, Phase{Rate: rate}, &r.Options, logged, pushed, arrived, say)
+		if err != nil {
+			return err
+		}
+		r.Phases = append(r.Phases, p)
+	}
 	waitLog, err := follow(ctx, s.kafka, catalog.MarketTrades, false, logged.tradeIn)
 	if err != nil {
 		return err
@@ -128,35 +139,49 @@ func (s *system) latency(ctx context.Context, r *Result, say func(string, ...any
 	if err != nil {
 		return err
 	}
-	say("warming up: %s at %d trades/s", r.Options.WarmUp, r.Options.WarmRate)
-	if _, _, err := l.run(ctx, r.Options.WarmRate, r.Options.WarmUp); err != nil {
-		return err
-	}
 	for _, rate := range r.Options.Rates {
-		say("measuring: %s at %d trades/s", r.Options.Duration, rate)
-		if _, _, err := l.run(ctx, rate, settleFor); err != nil {
-			return err
-		}
-		before, err := s.usage()
+		p, err := s.phase(ctx, l, Phase{Rate: rate, Staged: true}, &r.Options, logged, pushed, arrived, say)
 		if err != nil {
 			return err
 		}
-		from, to, err := l.run(ctx, rate, r.Options.Duration)
-		if err != nil {
-			return err
-		}
-		after, err := s.usage()
-		if err != nil {
-			return err
-		}
-		trades := l.take()
-		for end := time.Now().Add(patience); time.Now().Before(end) && !(logged.holds(trades) && pushed.holds(trades) && arrived.holds(trades)); {
-			time.Sleep(100 * time.Millisecond) // what is on its way arrives
-		}
-		p := Phase{Rate: rate, Seconds: to.Sub(from).Seconds(), CPU: since(after, before)}
-		measure(&p, trades, from, to, logged.take(), pushed.take(), arrived.take())
 		r.Phases = append(r.Phases, p)
 	}
 	cancel()
 	return errors.Join(waitLog(), waitPush())
+}
+
+// phase measures at one rate.
+func (s *system) phase(ctx context.Context, l *load, p Phase, o *Options, logged, pushed, arrived *watch, say func(string, ...any)) (Phase, error) {
+	what := "at the client"
+	if p.Staged {
+		what = "stage by stage"
+	}
+	say("measuring %s: %s at %d trades/s", what, o.Duration, p.Rate)
+	if _, _, err := l.run(ctx, p.Rate, settleFor); err != nil {
+		return p, err
+	}
+	before, err := s.usage()
+	if err != nil {
+		return p, err
+	}
+	stolen := machineTime()
+	from, to, err := l.run(ctx, p.Rate, o.Duration)
+	if err != nil {
+		return p, err
+	}
+	after, err := s.usage()
+	if err != nil {
+		return p, err
+	}
+	p.Stolen = machineTime().stolenSince(stolen)
+	trades := l.take()
+	arrivedAll := func() bool {
+		return arrived.holds(trades) && (!p.Staged || logged.holds(trades) && pushed.holds(trades))
+	}
+	for end := time.Now().Add(patience); time.Now().Before(end) && !arrivedAll(); {
+		time.Sleep(100 * time.Millisecond) // what is on its way arrives
+	}
+	p.Seconds, p.CPU = to.Sub(from).Seconds(), since(after, before)
+	measure(&p, trades, from, to, logged.take(), pushed.take(), arrived.take())
+	return p, nil
 }

@@ -38,12 +38,14 @@ var stageNames = [stages]string{"in market.trades", "computed by Flink", "in pus
 // Phase is a measurement at one rate.
 type Phase struct {
 	Rate    int
+	Staged  bool // the tool read what is between, too, which costs the stack as much as two more consumers; else only the client is measured
 	Seconds float64
 	Trades  int
 	Lost    int // trades that no message held at the client
 	Late    durations
 	Stages  [stages]Stage
 	CPU     []Usage
+	Stolen  float64 // share of the machine's time that its hypervisor gave to others
 }
 
 // finder walks along what was seen of one contract, whose sequence numbers rise.
@@ -63,7 +65,7 @@ func (f *finder) holding(seq int64) (seen, bool) {
 	return f.seen[f.next], true
 }
 
-// measure joins the trades that were meant between two times with what was seen of them. Of each contract all are in the order of its log.
+// measure joins the trades that were meant between two times with what was seen of them; of a phase without stages, logged and pushed are not looked at. Of each contract all are in the order of its log.
 func measure(p *Phase, trades [][]meant, from, to time.Time, logged, pushed, arrived [][]seen) {
 	for i := range p.Stages {
 		p.Stages[i].Name = stageNames[i]
@@ -78,11 +80,15 @@ func measure(p *Phase, trades [][]meant, from, to time.Time, logged, pushed, arr
 			inLog, ok1 := l.holding(t.seq)
 			inPush, ok2 := c.holding(t.seq)
 			atClient, ok3 := a.holding(t.seq)
-			if !ok1 || !ok2 || !ok3 {
+			if !ok3 || p.Staged && !(ok1 && ok2) {
 				p.Lost++
 				continue
 			}
 			p.Late = append(p.Late, t.lateNs)
+			if !p.Staged {
+				p.Stages[stageClient].Since = append(p.Stages[stageClient].Since, max(0, atClient.atNs-t.atNs))
+				continue
+			}
 			before := t.atNs
 			const halfMs = int64(time.Millisecond / 2) // tsc is in whole ms, rounded down
 			for i, at := range [stages]int64{inLog.atNs, inPush.computedMs*int64(time.Millisecond) + halfMs, inPush.atNs, atClient.atNs} {

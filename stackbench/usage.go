@@ -88,3 +88,31 @@ func load1() string {
 	f, _, _ := strings.Cut(string(b), " ")
 	return f
 }
+
+// processorTime is the machine's, in ticks since its start.
+type processorTime struct{ all, stolen int64 }
+
+// machineTime reads the first line of /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal (proc_stat(5)).
+func machineTime() (t processorTime) {
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return t
+	}
+	line, _, _ := strings.Cut(string(b), "\n")
+	for i, f := range strings.Fields(line) {
+		n, err := strconv.ParseInt(f, 10, 64)
+		if err != nil || i > 8 { // the name; what guests used is in user already
+			continue
+		}
+		t.all += n
+		if i == 8 {
+			t.stolen = n
+		}
+	}
+	return t
+}
+
+// stolenSince is the share of the time since before that the hypervisor gave to others.
+func (t processorTime) stolenSince(before processorTime) float64 {
+	return float64(t.stolen-before.stolen) / float64(max(t.all-before.all, 1))
+}
