@@ -1,8 +1,6 @@
 package e2e
 
 import (
-	"io"
-	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -10,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tickcast/tickcast/catalog"
+	"github.com/tickcast/tickcast/e2e/rig"
 	"github.com/tickcast/tickcast/kafka"
 	"github.com/tickcast/tickcast/market"
 )
@@ -73,44 +72,7 @@ type bookFollower struct {
 func followBooks(t *testing.T, brokers string) *bookFollower {
 	t.Helper()
 	f := &bookFollower{t: t, books: map[string]*servedBook{}, news: make(chan struct{}, 1)}
-	r, err := kafka.NewReader(kafka.Config{Brokers: brokers}, kafka.ReaderOptions{Name: "e2e"}, slog.New(slog.NewTextHandler(io.Discard, nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var from []kafka.Position
-	for _, topic := range []string{catalog.MarketBooks, catalog.PushBBO} {
-		ranges, err := r.Ranges(topic)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i := range ranges {
-			from = append(from, kafka.Position{Topic: topic, Partition: int32(i), Offset: kafka.OffsetStart})
-		}
-	}
-	if err := r.Assign(from); err != nil {
-		t.Fatal(err)
-	}
-	stop, done := make(chan struct{}), make(chan struct{})
-	t.Cleanup(func() { close(stop); <-done })
-	go func() {
-		defer close(done)
-		defer r.Close()
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			rec, err := r.Poll(100 * time.Millisecond)
-			if err != nil {
-				t.Errorf("follow the books: %v", err)
-				return
-			}
-			if rec != nil {
-				f.take(rec)
-			}
-		}
-	}()
+	rig.Follow(t, brokers, "e2e", false, []string{catalog.MarketBooks, catalog.PushBBO}, f.take)
 	return f
 }
 

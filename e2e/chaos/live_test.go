@@ -2,7 +2,6 @@ package chaos
 
 import (
 	"errors"
-	"io"
 	"log/slog"
 	"slices"
 	"sync"
@@ -10,61 +9,17 @@ import (
 	"time"
 
 	"github.com/tickcast/tickcast/catalog"
+	"github.com/tickcast/tickcast/e2e/rig"
 	"github.com/tickcast/tickcast/kafka"
 	"github.com/tickcast/tickcast/market"
 )
-
-var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
-
-// follow gives each record of topics, from their start on, to take, through whatever happens to Kafka, until the test ends.
-func follow(t *testing.T, brokers, name string, committed bool, topics []string, take func(*kafka.Record)) {
-	t.Helper()
-	r, err := kafka.NewReader(kafka.Config{Brokers: brokers}, kafka.ReaderOptions{Name: name, Committed: committed}, quiet)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var from []kafka.Position
-	for _, topic := range topics {
-		ranges, err := r.Ranges(topic)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i := range ranges {
-			from = append(from, kafka.Position{Topic: topic, Partition: int32(i), Offset: kafka.OffsetStart})
-		}
-	}
-	if err := r.Assign(from); err != nil {
-		t.Fatal(err)
-	}
-	stop, done := make(chan struct{}), make(chan struct{})
-	t.Cleanup(func() { close(stop); <-done })
-	go func() {
-		defer close(done)
-		defer r.Close()
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			rec, err := r.Poll(100 * time.Millisecond)
-			if err != nil {
-				t.Errorf("reader %s: %v", name, err)
-				return
-			}
-			if rec != nil {
-				take(rec)
-			}
-		}
-	}()
-}
 
 var liveTopics = []string{catalog.PushCandles, catalog.PushClosed, catalog.PushTickers, catalog.PushBBO, catalog.PushBooks}
 
 // awaitEnd waits until topics have not grown for some seconds: a request of a process that stands still may be under way.
 func awaitEnd(t *testing.T, brokers string, topics ...string) {
 	t.Helper()
-	r, err := kafka.NewReader(kafka.Config{Brokers: brokers}, kafka.ReaderOptions{Name: "chaos-end"}, quiet)
+	r, err := kafka.NewReader(kafka.Config{Brokers: brokers}, kafka.ReaderOptions{Name: "chaos-end"}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +54,7 @@ type kafkaKey struct{ topic, key string }
 
 func followLive(t *testing.T, brokers string) *live {
 	l := &live{newest: map[kafkaKey]market.Version{}}
-	follow(t, brokers, "chaos-live", false, liveTopics, func(rec *kafka.Record) {
+	rig.Follow(t, brokers, "chaos-live", false, liveTopics, func(rec *kafka.Record) {
 		v, err := market.ParseVersion(rec.Header(catalog.VersionName))
 		if err != nil {
 			t.Errorf("%s/%d@%d: %v", rec.Topic, rec.Partition, rec.Offset, err)
@@ -151,7 +106,7 @@ type ledger struct {
 func followLedger(t *testing.T, brokers string) *ledger {
 	l := &ledger{newest: map[string]market.CandleMessage{}, seen: map[string]map[market.Version]bool{}, closed: map[string]int64{}}
 	var d market.Decoder
-	follow(t, brokers, "chaos-ledger", true, []string{catalog.LedgerCandles}, func(rec *kafka.Record) {
+	rig.Follow(t, brokers, "chaos-ledger", true, []string{catalog.LedgerCandles}, func(rec *kafka.Record) {
 		var m market.CandleMessage
 		v, err := market.ParseVersion(rec.Header(catalog.VersionName))
 		if err == nil {

@@ -1,4 +1,4 @@
-// Package rig is what end-to-end tests are made with: the binary as a process, and MQTT clients that keep all they receive.
+// Package rig is what end-to-end tests are made with: the binary as a process, MQTT clients that keep all they receive, and readers of Kafka that outlive it.
 package rig
 
 import (
