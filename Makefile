@@ -74,7 +74,7 @@ java: ## The engines that Flink runs, and the SQL in a whole Flink: build, JUnit
 
 stack-test: web/dist/index.html $(FUNCTIONS) ## Real Kafka, Flink, Redis and PostgreSQL, started once for all of these tests, and Tickcast's roles over them
 	@deploy/need.sh stack
-	TICKCAST_REQUIRE=1 go test -count=1 -timeout 20m -p 1 ./e2e/stack/... ./e2e/secured
+	TICKCAST_REQUIRE=1 go test -count=1 -timeout 45m -p 1 ./e2e/stack/... ./e2e/secured
 
 CLIENTS := simexchange/clients/node_modules broker/clients/node_modules broker/clients/java/lib docs/snippets/node_modules docs/snippets/venv
 

@@ -169,7 +169,7 @@ func (r *Remote) Run(ctx context.Context) error {
 		return fmt.Errorf("remote.url: %w", err)
 	}
 	up := make(chan struct{}, 1)
-	var connection connection
+	connection := connection{lost: true} // until it is there
 	cm, err := autopaho.NewConnection(ctx, autopaho.ClientConfig{
 		ServerUrls: []*url.URL{u}, KeepAlive: 20, CleanStartOnInitialConnection: true, ConnectTimeout: 10 * time.Second,
 		ConnectUsername: r.cfg.Username, ConnectPassword: r.password,
@@ -204,29 +204,29 @@ func (r *Remote) Run(ctx context.Context) error {
 		defer cancel()
 		_ = cm.Disconnect(bye) // the process ends; an edge that does not hear it closes by keep alive
 	}()
-	told := false
+	told, said := false, true // before the first connection OnConnectError says what is wrong
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-up:
 			r.remarkAll()
-			told = false
+			told, said = false, false
 		case <-r.wake:
+		}
+		if connection.isLost() {
+			continue // what waits is sent after the reconnection
 		}
 		sending, cancel := connection.bound(ctx)
 		err := r.drain(sending, cm, &connection)
-		cancel()
-		if err != nil {
-			if ctx.Err() == nil {
-				r.log.Warn("edge lost; its state is sent again after the reconnection", "error", err)
-			}
-			continue
+		if err == nil && !told && r.isLoaded() && len(up) == 0 { // a new connection may lead to an edge that has nothing yet
+			_, err = cm.Publish(sending, &paho.Publish{Topic: catalog.BridgeTopic, QoS: 1, Payload: []byte(catalog.BridgeReady)})
+			told = err == nil
 		}
-		if !told && r.isLoaded() && len(up) == 0 { // a new connection may lead to an edge that has nothing yet
-			if _, err := cm.Publish(ctx, &paho.Publish{Topic: catalog.BridgeTopic, QoS: 1, Payload: []byte(catalog.BridgeReady)}); err == nil {
-				told = true
-			}
+		cancel()
+		if err != nil && !said && ctx.Err() == nil {
+			said = true
+			r.log.Warn("edge lost; its state is sent again after the reconnection", "error", err)
 		}
 	}
 }
@@ -254,6 +254,8 @@ func (c *connection) begin() {
 	defer c.mu.Unlock()
 	c.lost = false
 }
+
+func (c *connection) isLost() bool { c.mu.Lock(); defer c.mu.Unlock(); return c.lost }
 
 func (c *connection) end() {
 	c.mu.Lock()

@@ -12,7 +12,10 @@ need() { # program, Debian package or "-", hint
 }
 
 need go - "Go 1.26 or later, https://go.dev/dl/"
-need node - "Node.js 20 or later with npm, https://nodejs.org/"
+need node - "Node.js 20.19, 22.12 or later with npm, https://nodejs.org/"
+if command -v node >/dev/null 2>&1 && ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 22 || (a === 22 && b >= 12) || (a === 20 && b >= 19) ? 0 : 1)'; then
+  missing+=("node: $(node --version) is too old, the page needs Node.js 20.19, 22.12 or later, https://nodejs.org/")
+fi
 need npm - "comes with Node.js"
 need gcc gcc "the Kafka client is linked with cgo"
 if [ "${1:-build}" != build ]; then

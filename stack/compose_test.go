@@ -1,12 +1,16 @@
 package stack
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -35,7 +39,7 @@ func TestComposeFilesFlinkHasOurSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := DefaultConfig().Flink
-	if err := yaml.Unmarshal([]byte(fmt.Sprintf(flinkConfig, d.RPCPort, d.Slots, d.RestPort, "/x", d.Parallelism, maxParallelism, d.Checkpoint.D().Milliseconds())), &here); err != nil {
+	if err := yaml.Unmarshal([]byte(fmt.Sprintf(flinkConfig, d.RPCPort, d.Slots, d.RestPort, d.Parallelism, maxParallelism, d.Checkpoint.D().Milliseconds())), &here); err != nil {
 		t.Fatal(err)
 	}
 	for _, key := range slices.Sorted(maps.Keys(there)) {
@@ -45,7 +49,7 @@ func TestComposeFilesFlinkHasOurSettings(t *testing.T) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(here)) {
 		switch {
-		case strings.HasSuffix(key, "host"), strings.HasSuffix(key, "address"), strings.HasSuffix(key, "port"), key == "io.tmp.dirs": // of containers
+		case strings.HasSuffix(key, "host"), strings.HasSuffix(key, "address"), strings.HasSuffix(key, "port"): // of containers
 		case there[key] == "":
 			t.Errorf("%s is %q here and not there", key, here[key])
 		}
@@ -68,4 +72,75 @@ func TestComposeFilesFlinkHasOurSettings(t *testing.T) {
 			t.Errorf("deploy/submit.sh does not submit %s", j)
 		}
 	}
+}
+
+// The container that submits the jobs does so on an empty volume, and again from the newest state when the JobManager has lost them.
+func TestComposeFilesJobsAreSubmittedAgain(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	bin, state, log, overview := filepath.Join(dir, "bin"), filepath.Join(dir, "state"), filepath.Join(dir, "log"), filepath.Join(dir, "overview")
+	for name, script := range map[string]string{
+		"curl":     `cat "$OVERVIEW"`,
+		"tickcast": `echo "$@" >>"$LOG"; echo "$3"`, // stack sql JOB
+		"sql-client.sh": `job=$(cat "${@: -1}")
+echo "{\"name\":\"tickcast-$job\",\"state\":\"RUNNING\"}" >>"$OVERVIEW"`,
+	} {
+		if err := writeFiles(map[string]string{filepath.Join(bin, name): "#!/usr/bin/env bash\nset -euo pipefail\n" + script + "\n"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(filepath.Join(bin, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(overview, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "bash", "../deploy/submit.sh")
+	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "OVERVIEW="+overview, "LOG="+log, "FLINK_STATE_DIR="+state, "SUBMIT_EVERY=0.05", "TMPDIR="+dir)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	submitted := func(want ...string) {
+		t.Helper()
+		var got []string
+		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+			select {
+			case err := <-ended:
+				t.Fatalf("it ended: %v\n%s", err, &out)
+			default:
+			}
+			b, _ := os.ReadFile(log)
+			if got = strings.Split(strings.TrimSpace(string(b)), "\n"); len(got) >= len(want) {
+				break
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("submitted:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+	first := func(job string) string {
+		return "stack sql " + job + " --brokers kafka:9092 --state file://" + state + "/" + job
+	}
+	submitted(first("candles"), first("books"))
+	time.Sleep(300 * time.Millisecond) // what runs is not submitted again
+	submitted(first("candles"), first("books"))
+	if err := writeFiles(map[string]string{filepath.Join(state, "candles/job/chk-7/_metadata"): "", filepath.Join(state, "candles/job/chk-8/_metadata"): ""}); err != nil {
+		t.Fatal(err)
+	}
+	old := time.Now().Add(-time.Minute)
+	if err := os.Chtimes(filepath.Join(state, "candles/job/chk-7/_metadata"), old, old); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(overview, []byte(`{"name":"tickcast-candles","state":"FAILED"}{"name":"tickcast-books","state":"RUNNING"}`+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	submitted(first("candles"), first("books"), first("candles")+" --recover file://"+state+"/candles/job/chk-8")
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-ended
 }

@@ -33,16 +33,15 @@ taskmanager.numberOfTaskSlots: %[2]d
 rest.address: 127.0.0.1
 rest.bind-address: 127.0.0.1
 rest.port: %[3]d
-io.tmp.dirs: %[4]s/tmp
-parallelism.default: %[5]d
-pipeline.max-parallelism: %[6]d
+parallelism.default: %[4]d
+pipeline.max-parallelism: %[5]d
 pipeline.object-reuse: true
 execution.buffer-timeout.interval: 1 ms
 table.exec.mini-batch.enabled: false
 state.backend.type: rocksdb
 state.backend.rocksdb.timer-service.factory: HEAP
 state.backend.rocksdb.memory.managed: true
-execution.checkpointing.interval: %[7]d ms
+execution.checkpointing.interval: %[6]d ms
 execution.checkpointing.mode: EXACTLY_ONCE
 execution.checkpointing.incremental: true
 execution.checkpointing.externalized-checkpoint-retention: RETAIN_ON_CANCELLATION
@@ -78,13 +77,11 @@ func (s *Stack) flinkDir() string { return filepath.Join(s.dataDir, "flink") }
 
 func (s *Stack) writeFlinkConfig() error {
 	f, dir := &s.cfg.Flink, s.flinkDir()
-	for _, d := range []string{"tmp", "plugins"} {
-		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
-			return err
-		}
+	if err := os.MkdirAll(filepath.Join(dir, "plugins"), 0o755); err != nil {
+		return err
 	}
 	return writeFiles(map[string]string{
-		filepath.Join(dir, "conf", "config.yaml"):      fmt.Sprintf(flinkConfig, f.RPCPort, f.Slots, f.RestPort, dir, f.Parallelism, maxParallelism, f.Checkpoint.D().Milliseconds()),
+		filepath.Join(dir, "conf", "config.yaml"):      fmt.Sprintf(flinkConfig, f.RPCPort, f.Slots, f.RestPort, f.Parallelism, maxParallelism, f.Checkpoint.D().Milliseconds()),
 		filepath.Join(dir, "conf", "log4j.properties"): fmt.Sprintf(log4jConsole, "INFO") + quietClients,
 	})
 }
@@ -93,16 +90,23 @@ func (s *Stack) writeFlinkConfig() error {
 // option for it (pekko.startup-timeout) is one that Pekko does not read any more; Pekko's defaults are overridden by properties of the JVM.
 const remotingTimeout = "-Dpekko.remote.classic.startup-timeout=120s"
 
-// flinkJava is a process of Flink: options of the JVM, class and arguments. On the class path are Flink and the jars of more; our functions come with each job, so that an upgrade can bring others.
-func (s *Stack) flinkJava(options, more []string, class string, args ...string) *exec.Cmd {
+// flinkJava is the process of Flink that a part is: options of the JVM, class and arguments. Its folder for temporary files is emptied: what died with kill -9 has left its jars and copies of state there. On the class path are Flink and the jars of more; our functions come with each job, so that an upgrade can bring others.
+func (s *Stack) flinkJava(part string, options, more []string, class string, args ...string) (*exec.Cmd, error) {
+	tmp := filepath.Join(s.flinkDir(), "tmp", part)
+	if err := os.RemoveAll(tmp); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(tmp, 0o755); err != nil {
+		return nil, err
+	}
 	conf := filepath.Join(s.flinkDir(), "conf")
 	jars := []string{filepath.Join(s.dist.flink, "*")}
 	all := append(javaModules(), options...)
 	all = append(all, remotingTimeout)
-	all = append(all, "-Djava.io.tmpdir="+filepath.Join(s.flinkDir(), "tmp"), "-Dlog4j.configurationFile=file:"+filepath.Join(conf, "log4j.properties"), "-cp", strings.Join(append(jars, more...), ":"), class)
+	all = append(all, "-Djava.io.tmpdir="+tmp, "-Dlog4j.configurationFile=file:"+filepath.Join(conf, "log4j.properties"), "-cp", strings.Join(append(jars, more...), ":"), class)
 	cmd := exec.Command(s.tools.java, append(all, args...)...)
 	cmd.Env = append(os.Environ(), "FLINK_CONF_DIR="+conf, "FLINK_LIB_DIR="+s.dist.flink, "FLINK_OPT_DIR="+s.dist.flinkClient, "FLINK_PLUGINS_DIR="+filepath.Join(s.flinkDir(), "plugins"))
-	return cmd
+	return cmd, nil
 }
 
 // shownLog tells Flink which file its page shows as a process's log.
@@ -117,8 +121,8 @@ func (s *Stack) jobManager() *part {
 				return nil, err
 			}
 			// nothing that it does is worth compiling twice or collecting beside other threads
-			return s.flinkJava([]string{"-Xms400m", "-Xmx400m", "-XX:MaxMetaspaceSize=256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", s.shownLog(partJobManager)}, nil,
-				"org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint", "--configDir", filepath.Join(s.flinkDir(), "conf")), nil
+			return s.flinkJava(partJobManager, []string{"-Xms400m", "-Xmx400m", "-XX:MaxMetaspaceSize=256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", s.shownLog(partJobManager)}, nil,
+				"org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint", "--configDir", filepath.Join(s.flinkDir(), "conf"))
 		},
 		check: func(ctx context.Context) error {
 			_, err := s.taskManagers(ctx)
@@ -171,7 +175,7 @@ func (s *Stack) taskManager(n int) *part {
 			}
 			options := []string{fmt.Sprintf("-Xms%dm", heapMiB), fmt.Sprintf("-Xmx%dm", heapMiB), fmt.Sprintf("-XX:MaxDirectMemorySize=%dm", frameworkOffHeapMiB+taskOffHeapMiB+networkMiB),
 				fmt.Sprintf("-XX:MaxMetaspaceSize=%dm", metaspaceMiB), "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=10", s.shownLog(name)}
-			return s.flinkJava(options, nil, "org.apache.flink.runtime.taskexecutor.TaskManagerRunner", args...), nil
+			return s.flinkJava(name, options, nil, "org.apache.flink.runtime.taskexecutor.TaskManagerRunner", args...)
 		},
 		check: func(ctx context.Context) error {
 			ids, err := s.taskManagers(ctx)

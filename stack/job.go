@@ -119,8 +119,11 @@ func (s *Stack) sqlClient(ctx context.Context, name, sql string, f form) ([]byte
 	if err := writeFiles(map[string]string{file: sql}); err != nil {
 		return nil, err
 	}
-	java := s.flinkJava([]string{"-Xmx400m", "-XX:TieredStopAtLevel=1"}, []string{filepath.Join(s.dist.flinkClient, "*")}, "org.apache.flink.table.client.SqlClient",
+	java, err := s.flinkJava("sql-"+name, []string{"-Xmx400m", "-XX:TieredStopAtLevel=1"}, []string{filepath.Join(s.dist.flinkClient, "*")}, "org.apache.flink.table.client.SqlClient",
 		"embedded", "-D", "rest.address=127.0.0.1", "-D", fmt.Sprintf("rest.port=%d", s.cfg.Flink.RestPort), "-D", fmt.Sprintf("parallelism.default=%d", f.Parallelism), "-j", f.Functions, "-f", file)
+	if err != nil {
+		return nil, err
+	}
 	java.Dir = s.dataDir
 	return runWith(ctx, java)
 }

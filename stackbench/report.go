@@ -143,5 +143,8 @@ func (r *Result) Err() error {
 	if r.Replay != nil && r.Replay.Differences > 0 {
 		return fmt.Errorf("the replay's ledger differs from compute's in %d candles", r.Replay.Differences)
 	}
+	if r.Replay != nil && r.Replay.Committed != r.Replay.Ledger {
+		return fmt.Errorf("the replay's ledger has %d committed records, compute has %d candles", r.Replay.Committed, r.Replay.Ledger)
+	}
 	return nil
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Durations are sorted latencies.
+// durations are sorted latencies.
 type durations []int64 // ns
 
 func (d durations) at(q float64) time.Duration {

@@ -18,7 +18,7 @@ type Usage struct {
 	Seconds float64
 }
 
-// measured are the parts of the stack that are shown; its TaskManagers together.
+// processes are the parts of the stack that are shown, TaskManagers together.
 func (s *system) processes() map[string][]int {
 	pids := map[string][]int{}
 	for _, p := range s.status.Parts {

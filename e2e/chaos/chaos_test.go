@@ -155,7 +155,7 @@ func settings(t *testing.T) (kills int, checkpoint time.Duration, seed uint64) {
 	t.Helper()
 	text := os.Getenv("TICKCAST_CHAOS")
 	if text == "" {
-		t.Skip("TICKCAST_CHAOS is not set: how often each kind of part is killed (`make stack-test` and `make chaos` set it)")
+		t.Skip("TICKCAST_CHAOS is not set: how often each kind of part is killed (`make chaos` sets it)")
 	}
 	var err error
 	if kills, err = strconv.Atoi(text); err != nil || kills < 1 {

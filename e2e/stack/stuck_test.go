@@ -10,8 +10,8 @@ import (
 	tick "github.com/tickcast/tickcast/market"
 )
 
-// hearing is what a client's status may take over the limit: the bridge looks five times a second, the edge half a second later, and everything runs on one machine.
-const hearing = 3 * time.Second
+// hearing is what a client's status may take over the limit: the bridge looks five times a second, the edge half a second later, and everything runs on one machine, which may have other things to do. That the limit itself is kept is seen in package bridge, by a clock of the test's own.
+const hearing = 7 * time.Second
 
 // Where one contract's source stops, clients of it hear so, clients of another one do not; where Flink stops, all do. Each is taken back when it is well again.
 func TestAClockThatStandsStillIsReported(t *testing.T) {
@@ -37,14 +37,18 @@ func TestAClockThatStandsStillIsReported(t *testing.T) {
 	if err := first.Cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
+	var other rig.Message
+	for _, g := range cl.Received() {
+		if g.Topic == "status/"+moving+"/clock" {
+			other = g
+		}
+	}
+	if other.State != tick.ClockLive {
+		t.Errorf("clients of the other contract heard: %s", other.Raw)
+	}
 	at = time.Now()
 	g = hears(t, cl, stopped, tick.ClockLive, at, patience)
 	t.Logf("and that it is well again after %s", g.At.Sub(at).Round(10*time.Millisecond))
-	for _, g := range cl.Received() {
-		if g.Topic == "status/"+moving+"/clock" && g.State == tick.ClockStale && g.At.After(at.Add(-time.Minute)) && !g.Retained {
-			t.Logf("the other contract: %s", g.Raw)
-		}
-	}
 
 	st := pausedTaskManagers(t, set)
 	at = time.Now()

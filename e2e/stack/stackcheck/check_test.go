@@ -86,7 +86,11 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 			kafkatest.Shipped(t, cfg)
 			in, out := golden(t)
 			write(t, cfg, append(in, c.change(out)...))
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			limit := time.Minute
+			if strings.HasSuffix(c.name, "missing") { // it is waited for
+				limit = 15 * time.Second
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
 			report, err := Check(ctx, cfg, []string{"BTCUSDT"})
 			t.Logf("%v: %.300v", report, err)
