@@ -145,7 +145,7 @@ const (
 // taskManagerRest is how long a TaskManager that has died is not started again: where the slots of the others are enough, the jobs begin again there at once, and the start of a JVM would take
 // the processor from them. Ten seconds are twice what that takes.
 func (s *Stack) taskManagerRest() time.Duration {
-	if f := &s.cfg.Flink; jobs*f.Parallelism <= f.Slots*(f.TaskManagers-1) {
+	if f := &s.cfg.Flink; jobs*int(s.parallelism.Load()) <= f.Slots*(f.TaskManagers-1) {
 		return 10 * time.Second
 	}
 	return 0
@@ -154,7 +154,7 @@ func (s *Stack) taskManagerRest() time.Duration {
 func (s *Stack) taskManager(n int) *part {
 	name := partTaskManager(n)
 	starts, id := 0, ""
-	return s.part(program{name: name, needs: []string{partJobManager}, stop: syscall.SIGTERM, patience: 15 * time.Second, rest: s.taskManagerRest(),
+	return s.part(program{name: name, needs: []string{partJobManager}, stop: syscall.SIGTERM, patience: 15 * time.Second, rest: s.taskManagerRest,
 		command: func() (*exec.Cmd, error) {
 			if err := s.writeFlinkConfig(); err != nil {
 				return nil, err

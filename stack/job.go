@@ -257,6 +257,13 @@ func newestState(dirs ...string) (newest string, err error) {
 	return newest, nil
 }
 
+// olderThan says whether a state is whole and older than another one: a savepoint that is being written is what the job will go on from, even if nobody waits for it any more.
+func olderThan(metadata, other string) bool {
+	a, err1 := os.Stat(metadata)
+	b, err2 := os.Stat(filepath.Join(other, "_metadata"))
+	return err1 == nil && err2 == nil && a.ModTime().Before(b.ModTime())
+}
+
 // prune removes the states of earlier runs of a job once this run has one of its own: the first checkpoint after a recovery needs no file of the one before
 // (execution.state-recovery.claim-mode, whose default is NO_CLAIM).
 func (s *Stack) prune(j flinksql.Job, id string) error {
@@ -271,7 +278,7 @@ func (s *Stack) prune(j flinksql.Job, id string) error {
 			return fmt.Errorf("remove old states: %w", err)
 		}
 		for _, e := range entries {
-			if e.Name() == id {
+			if e.Name() == id || dir == savepoints && !olderThan(filepath.Join(dir, e.Name(), "_metadata"), own) {
 				continue
 			}
 			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {

@@ -11,9 +11,9 @@ import (
 // part is one thing that the stack runs.
 type part struct {
 	name  string
-	addr  string   // for people
-	needs []string // parts that must be ready before it starts the first time
-	rest  time.Duration
+	addr  string               // for people
+	needs []string             // parts that must be ready before it starts the first time
+	rest  func() time.Duration // when it has died it is not started again before that; nil: at once
 
 	// run starts it, calls up when it answers, and blocks until it has died (an error that says how) or, ctx ended, has stopped.
 	run func(ctx context.Context, up func()) error
@@ -78,7 +78,10 @@ func (s *Stack) keep(ctx context.Context, p *part, ready chan<- struct{}) error 
 		if e := s.journal.set(p.name, func(st *PartStatus) { st.State, st.Since, st.Restarts = stateDied, time.Now(), st.Restarts+1 }); e != nil {
 			return e
 		}
-		pause := max(backoff, p.rest)
+		pause := backoff
+		if p.rest != nil {
+			pause = max(pause, p.rest())
+		}
 		s.say(p.name, p.addr, fmt.Sprintf("%v; starting it again in %s", err, pause))
 		select {
 		case <-time.After(pause):

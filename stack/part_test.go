@@ -16,7 +16,7 @@ func TestAPartThatDiedRestsBeforeItsNextStart(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			var starts []time.Time
-			p := &part{name: "a", rest: c.rest, run: func(ctx context.Context, up func()) error {
+			p := &part{name: "a", rest: func() time.Duration { return c.rest }, run: func(ctx context.Context, up func()) error {
 				starts = append(starts, time.Now())
 				up()
 				if len(starts) == 2 {

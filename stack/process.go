@@ -20,8 +20,8 @@ type program struct {
 	command  func() (*exec.Cmd, error)       // prepares its files and says what to run, anew for each start
 	check    func(ctx context.Context) error // one question whether it answers
 	stop     syscall.Signal
-	patience time.Duration // how long it may take to stop before it is killed
-	rest     time.Duration // when it has died it is not started again before that
+	patience time.Duration        // how long it may take to stop before it is killed
+	rest     func() time.Duration // as a part has it
 }
 
 const (

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tickcast/tickcast/catalog"
@@ -28,9 +29,10 @@ type Stack struct {
 	journal   *journal
 	ready     chan struct{}
 
-	form      form // of the jobs that are started; of those that run while upgrading is held
-	upgrading sync.Mutex
-	orders    map[flinksql.Job]chan order
+	parallelism atomic.Int64 // of the jobs as they run: form's
+	form        form         // of the jobs that are started; of those that run while upgrading is held
+	upgrading   sync.Mutex
+	orders      map[flinksql.Job]chan order
 
 	mu  sync.Mutex // of out: parts say things at the same time
 	out io.Writer
@@ -80,6 +82,7 @@ func New(ctx context.Context, cfg Config, out io.Writer) (_ *Stack, err error) {
 	if s.form, err = s.firstForm(); err != nil {
 		return nil, err
 	}
+	s.parallelism.Store(int64(s.form.Parallelism))
 	if err := s.choose(); err != nil {
 		return nil, err
 	}

@@ -95,10 +95,11 @@ func run(cmd *exec.Cmd) error {
 	return nil
 }
 
-// runWith runs a program to its end, or kills it when ctx ends, and returns what it said.
+// runWith runs a program to its end, or kills it when ctx or this process ends, and returns what it said. A SQL client that outlived us would submit a job that the next start submits, too.
 func runWith(ctx context.Context, cmd *exec.Cmd) ([]byte, error) {
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
+	defer endWithUs(cmd)()
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
 	}

@@ -203,4 +203,13 @@ func TestAJobsStates(t *testing.T) {
 	if err != nil || len(left) != 1 {
 		t.Errorf("left are %v, error %v", left, err)
 	}
+	begun := add(filepath.Join(savepoints, "savepoint-2"), false) // being written, for an upgrade that has given it up
+	late := add(filepath.Join(savepoints, "savepoint-3"), true)   // its job has ended with it
+	if err := s.prune("candles", "run3"); err != nil {
+		t.Fatal(err)
+	}
+	newest(late)
+	if _, err := os.Stat(begun); err != nil {
+		t.Error(err)
+	}
 }

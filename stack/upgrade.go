@@ -80,6 +80,7 @@ func (s *Stack) upgrade(ctx context.Context, c Change, say func(string)) error {
 		return err
 	}
 	s.form = next
+	s.parallelism.Store(int64(next.Parallelism))
 	if err := s.keepForm(next); err != nil {
 		return fmt.Errorf("the jobs run in their new form until the stack's next start: %w", err)
 	}
@@ -130,8 +131,8 @@ func (s *Stack) reform(ctx context.Context, j flinksql.Job, id string, old form,
 		}
 	}
 	if next != "" {
-		if e := s.cancelJob(ctx, next); e != nil {
-			return next, o.form, errors.Join(err, fmt.Errorf("and cannot be cancelled: %w", e))
+		if e := s.cancelJob(ctx, next); e != nil && !errors.Is(e, errUnknownJob) { // one that its JobManager has taken with it is gone, too
+			return next, old, errors.Join(err, fmt.Errorf("and cannot be cancelled: %w", e))
 		}
 	}
 	back, e := s.comeUp(ctx, j, old, begun, o.say)
