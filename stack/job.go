@@ -33,7 +33,7 @@ func (s *Stack) job(j flinksql.Job) *part {
 		if err != nil {
 			return err
 		}
-		ready := false
+		ready, failing := false, false
 		for {
 			state, err := s.jobState(ctx, id)
 			switch {
@@ -45,9 +45,26 @@ func (s *Stack) job(j flinksql.Job) *part {
 			case errors.Is(err, errUnknownJob):
 				return err
 			case err != nil: // the JobManager is being started again
-			case state == "RUNNING" && !ready:
-				ready = true
-				up()
+			case state == "RUNNING" && (!ready || failing):
+				if _, running, err := s.jobTasks(ctx, id); err != nil || !running {
+					break // Flink says RUNNING before its tasks do
+				}
+				if !ready {
+					ready = true
+					up()
+				} else {
+					_ = s.journal.state(partJob(j), stateReady) // said here; the next change writes it again
+				}
+				if failing {
+					failing = false
+					s.say(partJob(j), "", "runs again")
+				}
+			case state == "RESTARTING" && !failing:
+				failing = true
+				s.say(partJob(j), "", "fails, and its tasks are started again: "+s.jobFailure(ctx, id))
+				if ready {
+					_ = s.journal.state(partJob(j), stateFailing)
+				}
 			case over(state):
 				return fmt.Errorf("is %s: %s", state, s.jobFailure(ctx, id))
 			case state == "RUNNING":

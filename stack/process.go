@@ -91,6 +91,10 @@ func (s *Stack) runProgram(ctx context.Context, p *program, up func()) error {
 		}
 	}
 	up()
+	watchCtx, unwatch := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() { defer close(watched); s.watch(watchCtx, p, path) }()
+	defer func() { unwatch(); <-watched }()
 	select {
 	case err := <-ended:
 		return died(err)

@@ -17,6 +17,8 @@ const (
 	stateStarting  = "starting" // until it answers
 	stateReady     = "ready"
 	stateUpgrading = "upgrading" // a job that is stopped and submitted again in another form
+	stateSilent    = "silent"    // it was ready and does not answer any more
+	stateFailing   = "failing"   // a job whose tasks fail and are started again
 	stateDied      = "died"      // will be started again
 	stateStopped   = "stopped"
 )
