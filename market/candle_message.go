@@ -1,6 +1,9 @@
 package market
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+)
 
 // CandleMessage is a candle as push.candles, push.closed and ledger.candles carry it: the envelope, the candle, and the decimals that it was written with.
 type CandleMessage struct {
@@ -158,4 +161,14 @@ func (s *scanner) candle(key []byte, c *Candle, price, qty *int, seen *fieldSet)
 		_, err = s.raw()
 	}
 	return err
+}
+
+// WithoutComputeTime is a message without its tsc, when it was computed: the one thing in which two that computed the same may differ.
+func WithoutComputeTime(value []byte) string {
+	before, rest, found := bytes.Cut(value, []byte(`"tsc":`))
+	comma := bytes.IndexByte(rest, ',')
+	if !found || comma < 0 {
+		return string(value)
+	}
+	return string(before) + string(rest[comma+1:])
 }

@@ -59,3 +59,11 @@ func TestImpossibleCandleMessagesAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestTheComputeTimeIsCutOut(t *testing.T) {
+	for in, want := range map[string]string{`{"ts":1,"tsc":22,"q":"ok"}`: `{"ts":1,"q":"ok"}`, `{"ts":1}`: `{"ts":1}`} {
+		if got := WithoutComputeTime([]byte(in)); got != want {
+			t.Errorf("%s without tsc is %s, want %s", in, got, want)
+		}
+	}
+}

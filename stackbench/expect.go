@@ -3,7 +3,6 @@
 package stackbench
 
 import (
-	"bytes"
 	"fmt"
 	"math"
 
@@ -52,18 +51,8 @@ func (e *expectation) take(value []byte) error {
 func (e *expectation) emit(o *core.Output) {
 	if o.Topic == catalog.LedgerCandles {
 		e.written++
-		e.ledger[string(o.Key)] = ledgerRecord{o.Version, string(withoutTime(o.Value))}
+		e.ledger[string(o.Key)] = ledgerRecord{o.Version, market.WithoutComputeTime(o.Value)}
 	}
-}
-
-// withoutTime cuts tsc out of a message.
-func withoutTime(value []byte) []byte {
-	before, rest, found := bytes.Cut(value, []byte(`"tsc":`))
-	comma := bytes.IndexByte(rest, ',')
-	if !found || comma < 0 {
-		return value
-	}
-	return append(bytes.Clone(before), rest[comma+1:]...)
 }
 
 // differences compares a ledger with the expected one, and says so of the first few keys.

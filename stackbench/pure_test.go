@@ -67,14 +67,6 @@ func TestComputeTakesTheLogThatIsWritten(t *testing.T) {
 	}
 }
 
-func TestTscIsCutOut(t *testing.T) {
-	for in, want := range map[string]string{`{"ts":1,"tsc":22,"q":"ok"}`: `{"ts":1,"q":"ok"}`, `{"ts":1}`: `{"ts":1}`} {
-		if got := string(withoutTime([]byte(in))); got != want {
-			t.Errorf("%s without tsc is %s, want %s", in, got, want)
-		}
-	}
-}
-
 func TestThePlotIsXML(t *testing.T) {
 	var d durations
 	for i := range 20_000 {

@@ -218,7 +218,7 @@ func readLedger(ctx context.Context, brokers string) (got map[string]ledgerRecor
 				return nil, 0, fmt.Errorf("ledger record %s: %w", rec.Key, err)
 			}
 			if old, ok := got[string(rec.Key)]; !ok || old.version.Less(v) {
-				got[string(rec.Key)] = ledgerRecord{v, string(withoutTime(rec.Value))}
+				got[string(rec.Key)] = ledgerRecord{v, market.WithoutComputeTime(rec.Value)}
 			}
 		}
 	}

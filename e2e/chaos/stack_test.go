@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,6 +17,7 @@ import (
 	"time"
 
 	"github.com/tickcast/tickcast/configs"
+	"github.com/tickcast/tickcast/e2e/rig"
 	"github.com/tickcast/tickcast/stack"
 )
 
@@ -62,8 +62,15 @@ func start(t *testing.T, checkpoint time.Duration) *servers {
 		t.Fatal(err)
 	}
 	r := &c.Roles
-	freePorts(t, &c.Kafka.Port, &c.Kafka.ControllerPort, &c.Flink.RestPort, &c.Flink.RPCPort, &c.Redis.Port, &c.Postgres.Port,
-		&r.PagePort, &r.MQTTPort, &r.WebSocketPort, &r.AdminPort, &r.HistoryPort, &r.SimulatorPort)
+	listening := []*int{&c.Kafka.Port, &c.Kafka.ControllerPort, &c.Flink.RestPort, &c.Flink.RPCPort, &c.Redis.Port, &c.Postgres.Port,
+		&r.PagePort, &r.MQTTPort, &r.WebSocketPort, &r.AdminPort, &r.HistoryPort, &r.SimulatorPort}
+	ports, err := rig.FreePorts(len(listening))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range listening {
+		*listening[i] = ports[i]
+	}
 	file := filepath.Join(dir, "stack.yaml")
 	text := fmt.Sprintf(`data_dir: %s
 kafka: {port: %d, controller_port: %d}
@@ -220,19 +227,6 @@ func (s *servers) settled() error {
 		}
 	}
 	return nil
-}
-
-// freePorts chooses ports, all at once so that none is given twice.
-func freePorts(t *testing.T, ports ...*int) {
-	t.Helper()
-	for _, p := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		*p = l.Addr().(*net.TCPAddr).Port
-	}
 }
 
 func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }

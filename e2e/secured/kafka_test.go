@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tickcast/tickcast/e2e/rig"
 	"github.com/tickcast/tickcast/kafka"
 	"github.com/tickcast/tickcast/stack"
 )
@@ -157,8 +158,12 @@ func start(t *testing.T) *secured {
 	k := &secured{ca: newAuthority(t, "ca")}
 	_, _, server := k.ca.sign("server")
 	k.clientCert, k.clientKey, _ = k.ca.sign("client")
-	addrs := freeAddresses(t, 4)
-	k.users, k.certs, k.internal = addrs[1], addrs[2], addrs[3]
+	ports, err := rig.FreePorts(4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := func(i int) string { return fmt.Sprintf("127.0.0.1:%d", ports[i]) }
+	k.users, k.certs, k.internal = addr(1), addr(2), addr(3)
 	dir := t.TempDir()
 	write := func(name, text string) string {
 		path := filepath.Join(dir, name)
@@ -167,7 +172,7 @@ func start(t *testing.T) *secured {
 		}
 		return path
 	}
-	config := write("server.properties", fmt.Sprintf(properties, addrs[0], k.users, k.certs, k.internal, server, k.ca.file, filepath.Join(dir, "logs")))
+	config := write("server.properties", fmt.Sprintf(properties, addr(0), k.users, k.certs, k.internal, server, k.ca.file, filepath.Join(dir, "logs")))
 	options := []string{"-Xmx400m", "-XX:TieredStopAtLevel=1", "-Dlog4j2.configurationFile=file:" + write("log4j2.properties", log4j), "-cp", filepath.Join(jars, "*")}
 	format := exec.Command(java, append(options, "kafka.tools.StorageTool", "format", "--cluster-id", "MkU3OEVBNTcwNTJENDM2Qk", "--config", config,
 		"--add-scram", "SCRAM-SHA-512=[name="+user+`,password="`+password+`"]`)...)
@@ -214,22 +219,6 @@ func start(t *testing.T) *secured {
 			t.Fatal(err)
 		}
 	}
-}
-
-func freeAddresses(t *testing.T, n int) (addrs []string) {
-	t.Helper()
-	var open []net.Listener
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		open, addrs = append(open, l), append(addrs, l.Addr().String())
-	}
-	for _, l := range open {
-		l.Close()
-	}
-	return addrs
 }
 
 // binary builds tickcast once for the test.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -50,7 +49,7 @@ func start(dir string) (*servers, error) {
 	if _, err := os.Stat(jar); err != nil {
 		return nil, fmt.Errorf("the functions of Flink's jobs: %w (`make functions` builds them)", err)
 	}
-	ports, err := freePorts(6)
+	ports, err := rig.FreePorts(6)
 	if err != nil {
 		return nil, err
 	}
@@ -66,18 +65,6 @@ postgres: {port: %d}
 		return nil, err
 	}
 	return s, s.start()
-}
-
-func freePorts(n int) (ports []int, err error) {
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports, nil
 }
 
 // start starts the supervisor and waits until every part is ready.

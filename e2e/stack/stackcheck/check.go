@@ -2,7 +2,6 @@
 package stackcheck
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -94,7 +93,7 @@ func (c *comparison) take(r *kafka.Record) error {
 	if err != nil {
 		return fmt.Errorf("%s: header %s: %w", place, catalog.VersionName, err)
 	}
-	value := withoutTsc(r.Value)
+	value := market.WithoutComputeTime(r.Value)
 	if r.Topic == catalog.LedgerCandles {
 		key := string(r.Key)
 		want, ok := c.want.ledger[key][v]
@@ -188,20 +187,4 @@ func (c *comparison) report() Report {
 		}
 	}
 	return r
-}
-
-// withoutTsc is a value without the time at which it was computed, which is the one thing that may differ.
-func withoutTsc(value []byte) string {
-	from := bytes.Index(value, []byte(`"tsc":`))
-	if from < 0 {
-		return string(value)
-	}
-	to := from + len(`"tsc":`)
-	for to < len(value) && value[to] >= '0' && value[to] <= '9' {
-		to++
-	}
-	if to < len(value) && value[to] == ',' {
-		to++
-	}
-	return string(value[:from]) + string(value[to:])
 }

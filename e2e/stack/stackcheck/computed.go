@@ -97,7 +97,7 @@ func (c *computed) take(o *core.Output) {
 		if c.ledger[key] == nil {
 			c.ledger[key] = map[market.Version]string{}
 		}
-		c.ledger[key][o.Version] = withoutTsc(o.Value)
+		c.ledger[key][o.Version] = market.WithoutComputeTime(o.Value)
 	case catalog.MarketLate: // the log's own records: no version, no state
 	default:
 		at := topicKey{o.Topic, string(o.Key)}
@@ -108,7 +108,7 @@ func (c *computed) take(o *core.Output) {
 		if len(vs) == 1 {
 			c.changed = append(c.changed, at)
 		}
-		c.live[at] = append(vs, state{o.Version, withoutTsc(o.Value)})
+		c.live[at] = append(vs, state{o.Version, market.WithoutComputeTime(o.Value)})
 	}
 }
 
