@@ -25,6 +25,9 @@ func connect(cfg Config, c asker, next func() ck.Event) error {
 				continue
 			}
 			said = explain(cfg, e)
+			if said == error(e) { // a connection that was closed while something was written to it says no more than one that was closed before
+				said = fmt.Errorf("%w%s", e, unconfigured(cfg))
+			}
 			if refused(e) {
 				return said
 			}
