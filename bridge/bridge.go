@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/tickcast/tickcast/catalog"
 	"github.com/tickcast/tickcast/kafka"
 	"github.com/tickcast/tickcast/market"
@@ -89,51 +91,49 @@ const pollEvery = 200 * time.Millisecond
 
 // Run loads the state, closes Ready and forwards until ctx ends.
 func (b *Bridge) Run(ctx context.Context) error {
-	r, err := kafka.NewReader(b.cfg.Kafka, kafka.ReaderOptions{Name: "bridge"}, b.log)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
 	begun := time.Now()
-	from, err := b.startPositions(ctx, r)
+	from, pending, err := b.beginning(ctx)
 	if ctx.Err() != nil {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("find where the state begins: %w", err)
 	}
-	pending, err := kafka.Pending(r, from)
-	if err != nil {
-		return err
+	records := make(chan *kafka.Record, recordsAhead)
+	all, ctx := errgroup.WithContext(ctx)
+	for _, l := range b.lanes(from) {
+		all.Go(func() error { return b.read(ctx, l, records) })
 	}
-	if err := r.Assign(from); err != nil {
-		return err
-	}
+	all.Go(func() error { b.forward(ctx, records, pending, begun); return nil })
+	return all.Wait()
+}
+
+// forward is the one loop that calls the edge.
+func (b *Bridge) forward(ctx context.Context, records <-chan *kafka.Record, pending map[kafka.Partition]int64, begun time.Time) {
 	f := &forwarder{Bridge: b, routes: newRouter(b.cat), clocks: newClockWatch(b.cat, time.Now())}
-	loaded := false
-	for ctx.Err() == nil {
+	poll := time.NewTicker(pollEvery)
+	defer poll.Stop()
+	for loaded := false; ; {
 		if !loaded && len(pending) == 0 {
 			loaded = true
 			close(b.ready)
 			b.log.Info("bridge is ready: every key's newest state is in the edge", "records", b.forwarded.Load(), "took", time.Since(begun).Round(time.Millisecond))
 		}
-		rec, err := r.Poll(pollEvery)
-		if err != nil {
-			return err
-		}
-		now := time.Now()
-		if rec != nil {
-			f.forward(rec, now)
+		select {
+		case rec := <-records:
+			f.forward(rec, time.Now())
 			at := kafka.Partition{Topic: rec.Topic, N: rec.Partition}
 			if end, ok := pending[at]; ok && rec.Offset+1 >= end {
 				delete(pending, at)
 			}
+		case <-poll.C:
+		case <-ctx.Done():
+			return
 		}
 		if loaded {
-			f.watch(now)
+			f.watch(time.Now())
 		}
 	}
-	return nil
 }
 
 // forwarder is the state of one Run.
@@ -240,17 +240,21 @@ func (f *forwarder) sayStanding(now time.Time) {
 	}
 }
 
-// startPositions says where to begin reading: states where every key's newest one is in what follows, events at the end.
-func (b *Bridge) startPositions(ctx context.Context, r *kafka.Reader) ([]kafka.Position, error) {
+// beginning says where to begin reading: states where every key's newest one is in what follows, events at the end; and where the state has been loaded.
+func (b *Bridge) beginning(ctx context.Context) (from []kafka.Position, pending map[kafka.Partition]int64, err error) {
+	r, err := kafka.NewReader(b.cfg.Kafka, kafka.ReaderOptions{Name: "bridge"}, b.log)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer r.Close()
 	var states []string
 	for _, t := range b.cat.Pushed() {
 		if t.MQTT.Class != catalog.Event { // history is not an event
 			states = append(states, t.Name)
 		}
 	}
-	ps, err := kafka.StatePositions(ctx, r, b.cat, states, b.log)
-	if err != nil {
-		return nil, err
+	if from, err = kafka.StatePositions(ctx, r, b.cat, states, b.log); err != nil {
+		return nil, nil, err
 	}
 	for _, t := range b.cat.Pushed() {
 		if t.MQTT.Class != catalog.Event {
@@ -258,11 +262,12 @@ func (b *Bridge) startPositions(ctx context.Context, r *kafka.Reader) ([]kafka.P
 		}
 		ranges, err := r.Ranges(t.Name)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for i, rg := range ranges {
-			ps = append(ps, kafka.Position{Topic: t.Name, Partition: int32(i), Offset: rg.High})
+			from = append(from, kafka.Position{Topic: t.Name, Partition: int32(i), Offset: rg.High})
 		}
 	}
-	return ps, nil
+	pending, err = kafka.Pending(r, from)
+	return from, pending, err
 }
