@@ -36,7 +36,7 @@ rest.port: %[3]d
 parallelism.default: %[4]d
 pipeline.max-parallelism: %[5]d
 pipeline.object-reuse: true
-execution.buffer-timeout.interval: 1 ms
+execution.buffer-timeout.interval: 0 ms
 table.exec.mini-batch.enabled: false
 state.backend.type: rocksdb
 state.backend.rocksdb.timer-service.factory: HEAP
@@ -173,8 +173,7 @@ func (s *Stack) taskManager(n int) *part {
 			} {
 				args = append(args, "-D", fmt.Sprintf("taskmanager.memory.%s=%dm", m.key, m.mib))
 			}
-			options := []string{fmt.Sprintf("-Xms%dm", heapMiB), fmt.Sprintf("-Xmx%dm", heapMiB), fmt.Sprintf("-XX:MaxDirectMemorySize=%dm", frameworkOffHeapMiB+taskOffHeapMiB+networkMiB),
-				fmt.Sprintf("-XX:MaxMetaspaceSize=%dm", metaspaceMiB), "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=10", s.shownLog(name)}
+			options := append(javaHeap(s.cfg.Flink.Heap), fmt.Sprintf("-XX:MaxDirectMemorySize=%dm", frameworkOffHeapMiB+taskOffHeapMiB+networkMiB), fmt.Sprintf("-XX:MaxMetaspaceSize=%dm", metaspaceMiB), s.shownLog(name))
 			return s.flinkJava(name, options, nil, "org.apache.flink.runtime.taskexecutor.TaskManagerRunner", args...)
 		},
 		check: func(ctx context.Context) error {

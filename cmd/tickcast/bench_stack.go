@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,6 +30,9 @@ to be written. The command fails if a trade never reached the client, or if a ca
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if short {
 				o.Replay, o.Duration = min(o.Replay, 1_000_000), min(o.Duration, 15*time.Second)
+			}
+			if slices.Equal(o.Rates, []int{0}) {
+				o.Rates = nil
 			}
 			for _, rate := range append([]int{o.WarmRate}, o.Rates...) {
 				if rate < 1 || rate > 50_000 {
@@ -55,7 +59,7 @@ to be written. The command fails if a trade never reached the client, or if a ca
 	f.IntVar(&o.Contracts, "contracts", 10, "that the trades are spread over")
 	f.DurationVar(&o.WarmUp, "warm-up", time.Minute, "load before the first measurement: JVMs are slow at first")
 	f.IntVar(&o.WarmRate, "warm-rate", 2000, "trades/s of it")
-	f.IntSliceVar(&o.Rates, "rates", []int{1000, 5000}, "trades/s, one measurement for each; empty: none")
+	f.IntSliceVar(&o.Rates, "rates", []int{1000, 5000}, "trades/s, one measurement for each; 0: none")
 	f.DurationVar(&o.Duration, "duration", 30*time.Second, "of one measurement")
 	f.IntVar(&o.Replay, "replay", 5_000_000, "trades of the log that is caught up with; 0: no replay")
 	f.DurationVar(&o.Limit, "replay-limit", 4*time.Minute, "after which the replay is given up")
