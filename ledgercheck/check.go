@@ -58,6 +58,15 @@ func Run(ctx context.Context, o Options) (Report, error) {
 			return Report{}, err
 		}
 	}
+	if len(cs.amended) > 0 { // which candle such a record is about is in the log only: with the trade
+		to, err := ends(r, catalog.MarketTrades)
+		if err != nil {
+			return Report{}, err
+		}
+		if err := readTo(ctx, r, catalog.MarketTrades, nil, to, cs.takeAmended); err != nil {
+			return Report{}, err
+		}
+	}
 	return settle(ctx, r, cs, ledgerEnd, o.Settle)
 }
 
@@ -185,22 +194,41 @@ func take(to map[key]*Candle, rec *kafka.Record) error {
 	return nil
 }
 
-// takeLate notes which candles a record concerns that came too late.
+// logged is what is of interest here in a record of the log.
+type logged struct {
+	Kind     string `json:"k"`
+	Contract string `json:"s"`
+	Epoch    int64  `json:"epoch"`
+	EventMs  int64  `json:"ts"`
+	ID       int64  `json:"a"`
+}
+
+// takeLate notes which candles a record concerns that came too late: those of its own time, but a bust has none, and those of the trade that is amended, which takeAmended finds.
 func (cs *candles) takeLate(rec *kafka.Record) error {
-	var late struct {
-		Kind     string `json:"k"`
-		Contract string `json:"s"`
-		Epoch    int64  `json:"epoch"`
-		EventMs  int64  `json:"ts"`
-	}
-	if err := json.Unmarshal(rec.Value, &late); err != nil {
+	var l logged
+	if err := json.Unmarshal(rec.Value, &l); err != nil {
 		return err
 	}
-	for p, ms := range periods {
-		cs.late[key{late.Contract, p, late.EventMs - late.EventMs%ms, late.Epoch}] = true
+	if l.Kind != "bust" {
+		cs.concerns(l)
 	}
-	if late.Kind != "trade" {
-		cs.amended[late.Contract] = max(cs.amended[late.Contract], late.EventMs)
+	if l.Kind != "trade" {
+		cs.amended[amended{l.Contract, l.Epoch, l.ID}] = true
 	}
 	return nil
+}
+
+// takeAmended notes the candles of a trade whose bust or correction came too late. What is no record of a trade is passed over, as the job does.
+func (cs *candles) takeAmended(rec *kafka.Record) error {
+	var l logged
+	if err := json.Unmarshal(rec.Value, &l); err == nil && (l.Kind == "trade" || l.Kind == "correction") && cs.amended[amended{l.Contract, l.Epoch, l.ID}] {
+		cs.concerns(l)
+	}
+	return nil
+}
+
+func (cs *candles) concerns(l logged) {
+	for p, ms := range periods {
+		cs.late[key{l.Contract, p, l.EventMs - l.EventMs%ms, l.Epoch}] = true
+	}
 }

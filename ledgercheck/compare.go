@@ -55,12 +55,18 @@ type Report struct {
 // candles are the newest records of both topics, and what market.late says.
 type candles struct {
 	ledger, check map[key]*Candle
-	late          map[key]bool     // windows of trades that came too late
-	amended       map[string]int64 // by contract: the newest time of a bust or correction that came too late; which candle it is about is not known
+	late          map[key]bool     // windows of trades that came too late, or whose bust or correction did
+	amended       map[amended]bool // trades with a bust or correction that came too late
+}
+
+// amended names a trade by the id that a bust or correction has of it.
+type amended struct {
+	contract  string
+	epoch, id int64
 }
 
 func newCandles() *candles {
-	return &candles{ledger: map[key]*Candle{}, check: map[key]*Candle{}, late: map[key]bool{}, amended: map[string]int64{}}
+	return &candles{ledger: map[key]*Candle{}, check: map[key]*Candle{}, late: map[key]bool{}, amended: map[amended]bool{}}
 }
 
 func keyOf(c *Candle) key { return key{c.Contract, c.Period, c.OpenMs, c.Epoch} }
@@ -126,10 +132,6 @@ func (cs *candles) compare() Report {
 			if c != nil {
 				fs = l.differs(&c.Traded)
 			}
-			if len(fs) > 0 && cs.amendedTooLate(k) {
-				r.Left[TooLate]++
-				continue
-			}
 			r.Compared++
 			for _, f := range fs {
 				r.differ(k, f)
@@ -144,7 +146,7 @@ func (cs *candles) compare() Report {
 		switch {
 		case k.openMs < whole[s]:
 			r.Left[Before]++
-		case cs.late[k] || cs.amendedTooLate(k):
+		case cs.late[k]:
 			r.Left[TooLate]++
 		case newestEpoch[key{k.contract, k.period, k.openMs, 0}] > k.epoch:
 			r.Left[Superseded]++
@@ -157,11 +159,6 @@ func (cs *candles) compare() Report {
 		}
 	}
 	return r
-}
-
-func (cs *candles) amendedTooLate(k key) bool {
-	at, ok := cs.amended[k.contract]
-	return ok && k.openMs <= at
 }
 
 func (r *Report) differ(k key, f field) {

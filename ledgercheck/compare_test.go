@@ -114,12 +114,17 @@ func TestCompare(t *testing.T) {
 			cs.ledger[key{"X", "1m", begin + 10*minute, 1}].High = "100"
 			return cs
 		}, "compared 599, 300 empty; filled 60, late 1"},
-		{"a bust came too late, and something after it is wrong", func(m *market, cs *candles) *candles {
-			late(cs, fmt.Sprintf(`{"k":"bust","s":"X","epoch":1,"ts":%d}`, begin+100*minute+5))
+		{"a bust of an earlier candle's trade came too late, and something else is wrong", func(m *market, cs *candles) *candles {
+			late(cs, fmt.Sprintf(`{"k":"bust","s":"X","epoch":1,"ts":%d,"a":7}`, begin+100*minute+5))
+			for id, at := range map[int]int64{6: 8, 7: 10} {
+				if err := cs.takeAmended(&kafka.Record{Value: fmt.Appendf(nil, `{"k":"trade","s":"X","epoch":1,"ts":%d,"a":%d}`, begin+at*minute+5, id)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			cs.ledger[key{"X", "1m", begin + 8*minute, 1}].High = "100"
 			cs.ledger[key{"X", "1m", begin + 10*minute, 1}].High = "100"
-			cs.ledger[key{"X", "1m", begin + 102*minute, 1}].High = "100"
 			return cs
-		}, "compared 598, 300 empty; filled 60, late 2; h"},
+		}, "compared 599, 300 empty; filled 60, late 1; h"},
 		{"another epoch began and replaced it", func(m *market, _ *candles) *candles {
 			c := m.at(m.ledger, 10)
 			c.Epoch, c.Quality = 2, "filled"
