@@ -63,7 +63,7 @@ func Attach(ctx context.Context, cfg Config, out io.Writer) (*Running, error) {
 	if s.cat, err = catalog.Load("", "", catalog.Stack); err != nil {
 		return nil, err
 	}
-	if s.tools, err = findTools(ctx, cfg.Java); err != nil {
+	if s.tools, err = findTools(ctx, cfg.Java, false); err != nil {
 		return nil, err
 	}
 	if s.dist, err = fetchAll(ctx, cfg.CacheDir, s.tools, out); err != nil {

@@ -124,7 +124,7 @@ func runMaven(ctx context.Context, cmd *exec.Cmd, progress func(files int)) erro
 
 // KafkaJars finds java and fetches Kafka: for who starts a Kafka of another configuration, such as a test.
 func KafkaJars(ctx context.Context, cfg Config, out io.Writer) (java, dir string, err error) {
-	t, err := findTools(ctx, cfg.Java)
+	t, err := findTools(ctx, cfg.Java, false)
 	if err != nil {
 		return "", "", err
 	}

@@ -14,12 +14,14 @@ type listed struct {
 
 // ports are those that will be listened on.
 func (c *Config) ports() []listed {
-	ports := []listed{
-		{"kafka.port", &c.Kafka.Port}, {"kafka.controller_port", &c.Kafka.ControllerPort},
-		{"flink.rest_port", &c.Flink.RestPort}, {"flink.rpc_port", &c.Flink.RPCPort},
-		{"redis.port", &c.Redis.Port}, {"postgres.port", &c.Postgres.Port},
+	ports := []listed{{"kafka.port", &c.Kafka.Port}, {"kafka.controller_port", &c.Kafka.ControllerPort}}
+	if c.runsFlink() {
+		ports = append(ports, listed{"flink.rest_port", &c.Flink.RestPort}, listed{"flink.rpc_port", &c.Flink.RPCPort})
 	}
-	if c.Only != "" {
+	if c.runsStores() {
+		ports = append(ports, listed{"redis.port", &c.Redis.Port}, listed{"postgres.port", &c.Postgres.Port})
+	}
+	if !c.runsRoles() {
 		return ports
 	}
 	return append(ports,

@@ -47,7 +47,7 @@ func New(ctx context.Context, cfg Config, out io.Writer) (_ *Stack, err error) {
 	if s.dataDir, err = filepath.Abs(cfg.DataDir); err != nil {
 		return nil, fmt.Errorf("data_dir: %w", err)
 	}
-	if s.functions, err = filepath.Abs(cfg.Flink.Functions); err == nil {
+	if s.functions, err = filepath.Abs(cfg.Flink.Functions); err == nil && cfg.runsFlink() {
 		_, err = os.Stat(s.functions)
 	}
 	if err != nil {
@@ -56,7 +56,7 @@ func New(ctx context.Context, cfg Config, out io.Writer) (_ *Stack, err error) {
 	if s.cat, err = catalog.Load("", "", catalog.Stack); err != nil {
 		return nil, err
 	}
-	if s.tools, err = findTools(ctx, cfg.Java); err != nil {
+	if s.tools, err = findTools(ctx, cfg.Java, cfg.runsStores()); err != nil {
 		return nil, err
 	}
 	if s.lock, err = datadir.Lock(s.dataDir); err != nil {
@@ -92,8 +92,7 @@ func New(ctx context.Context, cfg Config, out io.Writer) (_ *Stack, err error) {
 
 // choose makes the parts that are to run.
 func (s *Stack) choose() error {
-	only := s.cfg.Only
-	if only == "" || only == OnlyServers {
+	if s.cfg.runsStores() {
 		postgres, err := s.postgres()
 		if err != nil {
 			return err
@@ -101,20 +100,20 @@ func (s *Stack) choose() error {
 		s.parts = append(s.parts, postgres, s.redis())
 	}
 	s.parts = append(s.parts, s.kafka())
-	if only != OnlyKafka {
+	if s.cfg.runsFlink() {
 		s.parts = append(s.parts, s.jobManager())
 		for i := range s.cfg.Flink.TaskManagers {
 			s.parts = append(s.parts, s.taskManager(i+1))
 		}
 	}
 	s.parts = append(s.parts, s.topics())
-	if only != OnlyKafka {
+	if s.cfg.runsFlink() {
 		for _, j := range flinksql.Jobs() {
 			s.orders[j] = make(chan order)
 			s.parts = append(s.parts, s.job(j))
 		}
 	}
-	if only != "" {
+	if !s.cfg.runsRoles() {
 		return nil
 	}
 	roles, err := s.roles()

@@ -25,8 +25,8 @@ const javaAtLeast = 17
 
 var javaVersion = regexp.MustCompile(`version "(?:1\.)?(\d+)`)
 
-// findTools finds all programs, or says which are missing and in which Debian packages they are.
-func findTools(ctx context.Context, java string) (t tools, err error) {
+// findTools finds the programs, with or without those of Redis and PostgreSQL, or says which are missing and in which Debian packages they are.
+func findTools(ctx context.Context, java string, stores bool) (t tools, err error) {
 	var missing, packages []string
 	find := func(program, pkg string) string {
 		path, err := exec.LookPath(program)
@@ -44,9 +44,12 @@ func findTools(ctx context.Context, java string) (t tools, err error) {
 	} else if t.java, err = filepath.Abs(t.java); err != nil { // the parts run in other folders
 		return t, fmt.Errorf("java: %w", err)
 	}
-	t.mvn, t.redis = find("mvn", "maven"), find("redis-server", "redis-server")
-	if t.postgresBin = newestPostgres(); t.postgresBin == "" {
-		missing, packages = append(missing, "postgres"), append(packages, "postgresql")
+	t.mvn = find("mvn", "maven")
+	if stores {
+		t.redis = find("redis-server", "redis-server")
+		if t.postgresBin = newestPostgres(); t.postgresBin == "" {
+			missing, packages = append(missing, "postgres"), append(packages, "postgresql")
+		}
 	}
 	if len(missing) > 0 {
 		return t, fmt.Errorf("these programs are missing: %s; on Debian or Ubuntu: apt-get install %s (`make stack` does that where it may)", strings.Join(missing, ", "), strings.Join(packages, " "))

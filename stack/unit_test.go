@@ -29,7 +29,11 @@ func TestAPortThatIsTakenIsNamed(t *testing.T) {
 	if err := cfg.takePorts(); err == nil || !strings.HasPrefix(err.Error(), "redis.port: ") || !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("error %v", err)
 	}
-	cfg.Ports = PortsAuto
+	cfg.Only = OnlyFlink
+	if err := cfg.takePorts(); err != nil {
+		t.Errorf("the port of what does not run: %v", err)
+	}
+	cfg.Only, cfg.Ports = "", PortsAuto
 	if err := cfg.takePorts(); err != nil {
 		t.Fatal(err)
 	}
@@ -42,17 +46,23 @@ func TestAPortThatIsTakenIsNamed(t *testing.T) {
 func TestWhatIsMissingIsNamed(t *testing.T) {
 	ctx := context.Background()
 	t.Run("java of the configuration", func(t *testing.T) {
-		if _, err := findTools(ctx, "/nowhere/java"); err == nil || !strings.Contains(err.Error(), "java: ") || !strings.Contains(err.Error(), "/nowhere/java") {
+		if _, err := findTools(ctx, "/nowhere/java", true); err == nil || !strings.Contains(err.Error(), "java: ") || !strings.Contains(err.Error(), "/nowhere/java") {
 			t.Errorf("error %v", err)
 		}
 	})
 	t.Run("programs and their packages", func(t *testing.T) {
 		t.Setenv("PATH", t.TempDir())
-		_, err := findTools(ctx, "java")
+		_, err := findTools(ctx, "java", true)
 		for _, want := range []string{"java", "mvn", "redis-server", "apt-get install openjdk-17-jre-headless maven redis-server"} {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("error %v does not say %s", err, want)
 			}
+		}
+	})
+	t.Run("only what is to run", func(t *testing.T) {
+		t.Setenv("PATH", t.TempDir())
+		if _, err := findTools(ctx, "java", false); err == nil || strings.Contains(err.Error(), "redis") || strings.Contains(err.Error(), "postgres") {
+			t.Errorf("error %v", err)
 		}
 	})
 	t.Run("java that is too old", func(t *testing.T) {
@@ -64,7 +74,7 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 			}
 		}
 		t.Setenv("PATH", dir+":/bin:/usr/bin")
-		if _, err := findTools(ctx, "java"); err == nil || !strings.Contains(err.Error(), dir+"/java is version 11, want 17 or later") {
+		if _, err := findTools(ctx, "java", true); err == nil || !strings.Contains(err.Error(), dir+"/java is version 11, want 17 or later") {
 			t.Errorf("error %v", err)
 		}
 	})
