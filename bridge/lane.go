@@ -20,14 +20,15 @@ const eventsGatherMs = 5
 // recordsAhead is how many records that were read wait for the one that forwards.
 const recordsAhead = 64
 
-// lanes divides what is to be read: events; order books, which have a job of their own; everything else.
+// lanes divides what is to be read: events; order books, which have a job of their own; everything else. The embedded Kafka answers out of the same process, so there one reader is cheaper.
 func (b *Bridge) lanes(from []kafka.Position) []lane {
-	events := lane{reader: kafka.ReaderOptions{Name: "bridge-events"}}
-	if b.cat.Form == catalog.Stack {
-		events.reader.GatherMs = eventsGatherMs // the embedded Kafka is of this process
-	}
-	books := lane{reader: kafka.ReaderOptions{Name: "bridge-books"}}
 	rest := lane{reader: kafka.ReaderOptions{Name: "bridge"}}
+	if b.cat.Form == catalog.Embedded {
+		rest.from = from
+		return []lane{rest}
+	}
+	events := lane{reader: kafka.ReaderOptions{Name: "bridge-events", GatherMs: eventsGatherMs}}
+	books := lane{reader: kafka.ReaderOptions{Name: "bridge-books"}}
 	for _, p := range from {
 		l := &rest
 		switch {
