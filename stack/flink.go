@@ -101,8 +101,7 @@ func (s *Stack) flinkJava(part string, options, more []string, class string, arg
 	}
 	conf := filepath.Join(s.flinkDir(), "conf")
 	jars := []string{filepath.Join(s.dist.flink, "*")}
-	all := append(javaModules(), options...)
-	all = append(all, remotingTimeout)
+	all := slices.Concat(javaModules(), options, s.sharedClasses(s.dist.flink, class[strings.LastIndexByte(class, '.')+1:]), []string{remotingTimeout})
 	all = append(all, "-Djava.io.tmpdir="+tmp, "-Dlog4j.configurationFile=file:"+filepath.Join(conf, "log4j.properties"), "-cp", strings.Join(append(jars, more...), ":"), class)
 	cmd := exec.Command(s.tools.java, append(all, args...)...)
 	cmd.Env = append(os.Environ(), "FLINK_CONF_DIR="+conf, "FLINK_LIB_DIR="+s.dist.flink, "FLINK_OPT_DIR="+s.dist.flinkClient, "FLINK_PLUGINS_DIR="+filepath.Join(s.flinkDir(), "plugins"))
@@ -115,7 +114,7 @@ func (s *Stack) shownLog(part string) string { return "-Dlog.file=" + s.logFile(
 func (s *Stack) restAddr() string { return loopback(s.cfg.Flink.RestPort) }
 
 func (s *Stack) jobManager() *part {
-	return s.part(program{name: partJobManager, addr: "http://" + s.restAddr(), stop: syscall.SIGTERM, patience: 15 * time.Second,
+	return s.part(program{name: partJobManager, addr: "http://" + s.restAddr(), stop: syscall.SIGTERM, patience: dumpPatience,
 		command: func() (*exec.Cmd, error) {
 			if err := s.writeFlinkConfig(); err != nil {
 				return nil, err
@@ -154,7 +153,7 @@ func (s *Stack) taskManagerRest() time.Duration {
 func (s *Stack) taskManager(n int) *part {
 	name := partTaskManager(n)
 	starts, id := 0, ""
-	return s.part(program{name: name, needs: []string{partJobManager}, stop: syscall.SIGTERM, patience: 15 * time.Second, rest: s.taskManagerRest,
+	return s.part(program{name: name, needs: []string{partJobManager}, stop: syscall.SIGTERM, patience: dumpPatience, rest: s.taskManagerRest,
 		command: func() (*exec.Cmd, error) {
 			if err := s.writeFlinkConfig(); err != nil {
 				return nil, err

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -77,7 +78,7 @@ func (s *Stack) kafka() *part {
 	java := func(args ...string) *exec.Cmd {
 		return exec.Command(s.tools.java, append([]string{"-Dlog4j2.configurationFile=file:" + log4j, "-Dkafka.logs.dir=" + dir, "-cp", filepath.Join(s.dist.kafka, "*")}, args...)...)
 	}
-	return s.part(program{name: partKafka, addr: s.kafkaAddr(), stop: syscall.SIGTERM, patience: 30 * time.Second,
+	return s.part(program{name: partKafka, addr: s.kafkaAddr(), stop: syscall.SIGTERM, patience: dumpPatience,
 		command: func() (*exec.Cmd, error) {
 			logs := filepath.Join(dir, "logs")
 			if err := writeFiles(map[string]string{
@@ -97,7 +98,7 @@ func (s *Stack) kafka() *part {
 				}
 			}
 			cmd := java("kafka.Kafka", properties)
-			cmd.Args = append(append([]string{cmd.Args[0]}, javaHeap(s.cfg.Kafka.Heap)...), cmd.Args[1:]...)
+			cmd.Args = slices.Concat(cmd.Args[:1], javaHeap(s.cfg.Kafka.Heap), s.sharedClasses(s.dist.kafka, "server"), cmd.Args[1:])
 			return cmd, nil
 		},
 		check: func(ctx context.Context) error { return s.askKafka(ctx) },

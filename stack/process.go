@@ -59,7 +59,12 @@ func (s *Stack) runProgram(ctx context.Context, p *program, up func()) error {
 		return fmt.Errorf("start %s: %w", cmd.Path, err)
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	begun := time.Now()
+	go func() {
+		err := cmd.Wait()
+		keepClasses(cmd, time.Since(begun))
+		ended <- err
+	}()
 	died := func(err error) error {
 		return fmt.Errorf("ended (%v); its log %s says: %s", exitOf(err), path, lastLine(path))
 	}

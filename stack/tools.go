@@ -3,6 +3,8 @@ package stack
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -17,6 +19,7 @@ import (
 // tools are the programs of the system that the stack runs.
 type tools struct {
 	java, mvn, redis string
+	javaHash         string // of what it says of its version
 	postgresBin      string // folder: Debian keeps the servers' programs out of the search path
 }
 
@@ -58,6 +61,8 @@ func findTools(ctx context.Context, java string, stores bool) (t tools, err erro
 	if err != nil {
 		return t, fmt.Errorf("java: run %s -version: %w", t.java, err)
 	}
+	hash := sha256.Sum256(out)
+	t.javaHash = hex.EncodeToString(hash[:6])
 	m := javaVersion.FindSubmatch(out)
 	if m == nil {
 		return t, fmt.Errorf("java: %s does not say its version: %.80q", t.java, out)
@@ -109,5 +114,6 @@ func runWith(ctx context.Context, cmd *exec.Cmd) ([]byte, error) {
 	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() }) // it may just have ended
 	err := cmd.Wait()
 	stop()
+	keepClasses(cmd, 0)
 	return out.Bytes(), err
 }
