@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -22,7 +23,12 @@ func (s *Stack) sharedClasses(dir, kind string) []string {
 	if _, err := os.Stat(archive); err == nil {
 		return []string{"-XX:SharedArchiveFile=" + archive, "-Xlog:cds*=error"}
 	}
-	return []string{fmt.Sprintf("%s%s.%d", makeArchive, archive, time.Now().UnixNano()), "-Xlog:cds*=error"} // several may make one at a time
+	f, err := os.CreateTemp(filepath.Dir(archive), filepath.Base(archive)+".*") // several may make one at a time; a JVM that could not write there would fail when it has done its work
+	if err != nil {
+		return nil
+	}
+	f.Close()
+	return []string{makeArchive + f.Name(), "-Xlog:cds*=error"}
 }
 
 // wholeAfter is how long a server must have run to have loaded what it needs; a client that has succeeded has.
@@ -36,7 +42,11 @@ func keepClasses(cmd *exec.Cmd, ran time.Duration) {
 			continue
 		}
 		if cmd.ProcessState.Success() || cmd.ProcessState.Exited() && ran >= wholeAfter {
-			_ = os.Rename(made, strings.TrimSuffix(made, made[strings.LastIndexByte(made, '.'):])) // there is none of a JVM that could not start
+			if st, err := os.Stat(made); err != nil || st.Size() == 0 {
+				_ = os.Remove(made)
+				continue
+			}
+			_ = os.Rename(made, strings.TrimSuffix(made, made[strings.LastIndexByte(made, '.'):]))
 		} else {
 			_ = os.Remove(made)
 		}

@@ -83,7 +83,7 @@ final class Cluster implements AutoCloseable {
 
     private StreamExecutionEnvironment environment(int parallelism, String checkpoints) {
         Configuration conf = new Configuration();
-        for (String setting : List.of("pipeline.object-reuse=true", "pipeline.max-parallelism=128", "execution.buffer-timeout.interval=1 ms", "state.backend.type=rocksdb",
+        for (String setting : List.of("pipeline.object-reuse=true", "pipeline.max-parallelism=128", "execution.buffer-timeout.interval=0 ms", "state.backend.type=rocksdb",
                 "state.backend.rocksdb.timer-service.factory=HEAP", "execution.checkpointing.incremental=true", "execution.checkpointing.externalized-checkpoint-retention=RETAIN_ON_CANCELLATION",
                 "execution.checkpointing.unaligned.enabled=true", "execution.checkpointing.interval=" + checkpoints, "restart-strategy.type=none")) {
             int eq = setting.indexOf('=');
