@@ -103,8 +103,6 @@ func (f *FlinkConfig) fits(parallelism int) error {
 	return nil
 }
 
-// What Only leaves out.
-
 func (c *Config) runsFlink() bool  { return c.Only != OnlyKafka }
 func (c *Config) runsStores() bool { return c.Only == "" || c.Only == OnlyServers }
 func (c *Config) runsRoles() bool  { return c.Only == "" }

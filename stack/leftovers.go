@@ -8,7 +8,7 @@ import (
 )
 
 // leftoverPatience is how long a process that a crashed supervisor left behind may take to stop before it is killed.
-const leftoverPatience = 15 * time.Second
+const leftoverPatience = dumpPatience
 
 // cleanLeftovers ends what an earlier supervisor of this data folder started and did not stop, last started first. The folder must be locked: then that supervisor is gone.
 func cleanLeftovers(dataDir string, out io.Writer) error {
