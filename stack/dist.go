@@ -84,6 +84,11 @@ func fetch(ctx context.Context, cacheDir, name string, t tools, out io.Writer) (
 			return "", fmt.Errorf("cache_dir: %w", err)
 		}
 	}
+	if old, err := filepath.Glob(dir + ".*.jsa*"); err == nil { // archives of classes of a folder that was removed: a JVM refuses them
+		for _, path := range old {
+			_ = os.Remove(path)
+		}
+	}
 	line(out, name, "", fmt.Sprintf("fetched after %.0f s", time.Since(begun).Seconds()))
 	return dir, nil
 }

@@ -39,6 +39,9 @@ to be written. The command fails if a trade never reached the client, or if a ca
 					return fmt.Errorf("a rate of %d trades/s: want 1 to 50000", rate)
 				}
 			}
+			if len(o.Rates) == 0 && (o.Replay == 0 || o.Data != "") {
+				return errors.New("--rates 0 and no replay: nothing to measure")
+			}
 			if o.Contracts < 1 || o.Contracts > 1000 || o.Replay < 0 {
 				return fmt.Errorf("--contracts %d, --replay %d: want 1 to 1000, and no negative number of trades", o.Contracts, o.Replay)
 			}
