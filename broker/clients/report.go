@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"net"
 	"net/url"
 	"os"
 	"time"
@@ -48,13 +49,38 @@ func bit(b bool) int {
 	return 0
 }
 
+// connackReader reports CONNACK when its bytes are read: the libraries' own callbacks for it run beside those for messages, and may come later.
+type connackReader struct {
+	net.Conn
+	head []byte // type, remaining length, flags, reason: what was read of these; ours are shorter than 128 bytes
+}
+
+func (c *connackReader) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if missing := 4 - len(c.head); missing > 0 {
+		c.head = append(c.head, p[:min(n, missing)]...)
+		if len(c.head) == 4 && c.head[3] == 0 {
+			fmt.Println("connected", c.head[2])
+		}
+	}
+	return n, err
+}
+
+func dial(u *url.URL) (net.Conn, error) {
+	conn, err := net.DialTimeout("tcp", u.Host, 10*time.Second)
+	if err != nil {
+		return nil, err
+	}
+	return &connackReader{Conn: conn}, nil
+}
+
 func five(addr, id string, clean bool) {
 	ctx := context.Background()
 	_, err := autopaho.NewConnection(ctx, autopaho.ClientConfig{
 		ServerUrls: []*url.URL{{Scheme: "mqtt", Host: addr}}, KeepAlive: uint16(keepAlive.Seconds()), CleanStartOnInitialConnection: clean, SessionExpiryInterval: expiry,
-		ReconnectBackoff: autopaho.NewConstantBackoff(pause),
+		ReconnectBackoff:  autopaho.NewConstantBackoff(pause),
+		AttemptConnection: func(_ context.Context, _ autopaho.ClientConfig, u *url.URL) (net.Conn, error) { return dial(u) },
 		OnConnectionUp: func(cm *autopaho.ConnectionManager, connack *paho.Connack) {
-			fmt.Println("connected", bit(connack.SessionPresent))
 			if connack.SessionPresent {
 				return
 			}
@@ -87,8 +113,8 @@ func five(addr, id string, clean bool) {
 func three(addr, id string, clean bool) {
 	o := mqtt3.NewClientOptions().AddBroker("tcp://" + addr).SetProtocolVersion(4).SetClientID(id).SetCleanSession(clean).SetKeepAlive(keepAlive).
 		SetConnectRetry(true).SetConnectRetryInterval(pause).SetMaxReconnectInterval(pause)
+	o.SetCustomOpenConnectionFn(func(u *url.URL, _ mqtt3.ClientOptions) (net.Conn, error) { return dial(u) })
 	o.SetOnConnectHandler(func(c mqtt3.Client) {
-		fmt.Println("connected -")
 		wanted := map[string]byte{}
 		for _, f := range filters {
 			wanted[f] = 1

@@ -7,8 +7,10 @@ const client = mqtt.connect(url, {
   protocolVersion: Number(version), clientId, clean: session === 'clean', keepalive: 240, reconnectPeriod: 200, resubscribe: false,
   properties: version === '5' ? { sessionExpiryInterval: 600 } : undefined,
 })
+client.on('packetreceive', (packet) => { // 'connect' comes when the outgoing store was read: a message may come before it
+  if (packet.cmd === 'connack' && !(packet.returnCode || packet.reasonCode)) console.log('connected', packet.sessionPresent ? 1 : 0)
+})
 client.on('connect', async (connack) => {
-  console.log('connected', connack.sessionPresent ? 1 : 0)
   if (!connack.sessionPresent) {
     await client.subscribeAsync(['state/#', 'event/#', 'final/#'], { qos: 1 })
     console.log('subscribed')
