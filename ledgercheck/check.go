@@ -213,15 +213,22 @@ func (cs *candles) takeLate(rec *kafka.Record) error {
 		cs.concerns(l)
 	}
 	if l.Kind != "trade" {
-		cs.amended[amended{l.Contract, l.Epoch, l.ID}] = true
+		if cs.amended[l.Contract] == nil {
+			cs.amended[l.Contract] = map[amended]bool{}
+		}
+		cs.amended[l.Contract][amended{l.Epoch, l.ID}] = true
 	}
 	return nil
 }
 
 // takeAmended notes the candles of a trade whose bust or correction came too late. What is no record of a trade is passed over, as the job does.
 func (cs *candles) takeAmended(rec *kafka.Record) error {
+	ofContract := cs.amended[string(rec.Key)]
+	if ofContract == nil {
+		return nil // the log is long, and such trades are few
+	}
 	var l logged
-	if err := json.Unmarshal(rec.Value, &l); err == nil && (l.Kind == "trade" || l.Kind == "correction") && cs.amended[amended{l.Contract, l.Epoch, l.ID}] {
+	if err := json.Unmarshal(rec.Value, &l); err == nil && (l.Kind == "trade" || l.Kind == "correction") && ofContract[amended{l.Epoch, l.ID}] {
 		cs.concerns(l)
 	}
 	return nil

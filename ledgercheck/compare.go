@@ -55,18 +55,15 @@ type Report struct {
 // candles are the newest records of both topics, and what market.late says.
 type candles struct {
 	ledger, check map[key]*Candle
-	late          map[key]bool     // windows of trades that came too late, or whose bust or correction did
-	amended       map[amended]bool // trades with a bust or correction that came too late
+	late          map[key]bool                // windows of trades that came too late, or whose bust or correction did
+	amended       map[string]map[amended]bool // of each contract: trades with a bust or correction that came too late
 }
 
 // amended names a trade by the id that a bust or correction has of it.
-type amended struct {
-	contract  string
-	epoch, id int64
-}
+type amended struct{ epoch, id int64 }
 
 func newCandles() *candles {
-	return &candles{ledger: map[key]*Candle{}, check: map[key]*Candle{}, late: map[key]bool{}, amended: map[amended]bool{}}
+	return &candles{ledger: map[key]*Candle{}, check: map[key]*Candle{}, late: map[key]bool{}, amended: map[string]map[amended]bool{}}
 }
 
 func keyOf(c *Candle) key { return key{c.Contract, c.Period, c.OpenMs, c.Epoch} }

@@ -117,7 +117,7 @@ func TestCompare(t *testing.T) {
 		{"a bust of an earlier candle's trade came too late, and something else is wrong", func(m *market, cs *candles) *candles {
 			late(cs, fmt.Sprintf(`{"k":"bust","s":"X","epoch":1,"ts":%d,"a":7}`, begin+100*minute+5))
 			for id, at := range map[int]int64{6: 8, 7: 10} {
-				if err := cs.takeAmended(&kafka.Record{Value: fmt.Appendf(nil, `{"k":"trade","s":"X","epoch":1,"ts":%d,"a":%d}`, begin+at*minute+5, id)}); err != nil {
+				if err := cs.takeAmended(&kafka.Record{Key: []byte("X"), Value: fmt.Appendf(nil, `{"k":"trade","s":"X","epoch":1,"ts":%d,"a":%d}`, begin+at*minute+5, id)}); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -18,13 +18,13 @@ func TestGoldenFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var log []string
+	var log []*kafka.Record
 	for _, path := range files {
 		contract := "CANDLES." + strings.ToUpper(strings.TrimSuffix(filepath.Base(path), ".txt"))
 		lines(t, path, func(line string) {
 			line = strings.ReplaceAll(line, `"s":"BTCUSDT"`, `"s":"`+contract+`"`)
 			if strings.HasPrefix(line, "{") {
-				log = append(log, line)
+				log = append(log, &kafka.Record{Key: []byte(contract), Value: []byte(line)})
 				return
 			}
 			topic, rest, _ := strings.Cut(line, " ")
@@ -45,9 +45,9 @@ func TestGoldenFiles(t *testing.T) {
 			}
 		})
 	}
-	for _, record := range log {
-		if err := cs.takeAmended(&kafka.Record{Value: []byte(record)}); err != nil {
-			t.Errorf("%s: %v", record, err)
+	for _, rec := range log {
+		if err := cs.takeAmended(rec); err != nil {
+			t.Errorf("%s: %v", rec.Value, err)
 		}
 	}
 	lines(t, data+"check_candles.txt", func(line string) {

@@ -25,6 +25,9 @@ type Running struct {
 
 // Attach finds the stack of the configuration's data folder; its ports are those that it took.
 func Attach(ctx context.Context, cfg Config, out io.Writer) (*Running, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
 	st, running, err := ReadStatus(cfg.DataDir)
 	if err != nil {
 		return nil, err
@@ -66,7 +69,7 @@ func Attach(ctx context.Context, cfg Config, out io.Writer) (*Running, error) {
 	if s.tools, err = findTools(ctx, cfg.Java, false); err != nil {
 		return nil, err
 	}
-	if s.dist, err = fetchAll(ctx, cfg.CacheDir, s.tools, out); err != nil {
+	if s.dist, err = fetchAll(ctx, cfg.CacheDir, true, s.tools, out); err != nil {
 		return nil, err
 	}
 	return &Running{Brokers: s.kafkaAddr(), s: s}, nil

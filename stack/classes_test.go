@@ -5,13 +5,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
 
-// The first JVM that ends in order leaves an archive of its classes, and the next one uses it; one that is killed leaves nothing.
+// The first JVM that ends in order leaves an archive of its classes, and the next one uses it.
 func TestClassesAreShared(t *testing.T) {
 	t.Parallel()
 	tools, err := findTools(context.Background(), "java", false)
@@ -28,32 +28,6 @@ func TestClassesAreShared(t *testing.T) {
 		return exec.Command(tools.java, append(append(s.sharedClasses(jars, "tool"), more...), "sun.security.tools.keytool.Main", "-help")...)
 	}
 
-	waiting := program()
-	waiting.Args = append(waiting.Args[:len(waiting.Args)-1], "-importpass", "-keystore", filepath.Join(dir, "none")) // asks for a password
-	in, err := waiting.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	if err := waiting.Start(); err != nil {
-		t.Fatal(err)
-	}
-	time.AfterFunc(300*time.Millisecond, func() { _ = waiting.Process.Signal(syscall.SIGKILL) })
-	_ = waiting.Wait() // killed
-	keepClasses(waiting, time.Hour)
-	if files := archives(t, dir); len(files) > 0 {
-		t.Errorf("a JVM that was killed left %v", files)
-	}
-	failing := program()
-	failing.Args[len(failing.Args)-1] = "-nonsense"
-	if err := failing.Run(); err == nil {
-		t.Fatal("did not fail")
-	}
-	keepClasses(failing, time.Second)
-	if files := archives(t, dir); len(files) > 0 {
-		t.Errorf("a JVM that ended early left %v", files)
-	}
-
 	first := program()
 	if out, err := first.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -65,6 +39,68 @@ func TestClassesAreShared(t *testing.T) {
 	out, err := program("-Xshare:on", "-Xlog:class+load=info").CombinedOutput() // on: it is an error if it is not used
 	if err != nil || !strings.Contains(string(out), "source: shared objects file (top)") {
 		t.Errorf("the second JVM does not use it: %v\n%.500s", err, out)
+	}
+}
+
+func TestArchivesThatAreKept(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, script string // of a process that stands for a JVM
+		option       string
+		empty        bool // the archive that it made
+		ran          time.Duration
+		kept         bool
+	}{
+		{"made by a tool that succeeded", "exit 0", makeArchive, false, 0, true},
+		{"made by a tool that failed", "exit 1", makeArchive, false, time.Second, false},
+		{"made by a server that was stopped", "exit 143", makeArchive, false, wholeAfter, true},
+		{"made by a server that was stopped before it was up", "exit 143", makeArchive, false, wholeAfter - 1, false},
+		{"of a server that was killed while it made it", "kill -KILL $$", makeArchive, false, time.Hour, false},
+		{"not made", "exit 0", makeArchive, true, 0, false},
+		{"used by one that was killed", "kill -KILL $$", useArchive, false, time.Second, true},
+		{"used by one that failed", "exit 1", useArchive, false, time.Second, true},
+		{"used by one that crashed", "kill -ABRT $$", useArchive, false, time.Second, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			archive := filepath.Join(dir, "jars.tool.0123.jsa")
+			file := archive
+			if tt.option == makeArchive {
+				file += ".456"
+			}
+			content := "classes"
+			if tt.empty {
+				content = ""
+			}
+			if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.Command("sh", "-c", tt.script, tt.option+file)
+			_ = cmd.Run() // how it ends is the row
+			keepClasses(cmd, tt.ran)
+			if left := archives(t, dir); len(left) > 1 || slices.Contains(left, archive) != tt.kept || !tt.kept && len(left) > 0 {
+				t.Errorf("files %v", left)
+			}
+		})
+	}
+}
+
+func TestUnfinishedArchivesAreRemoved(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := &Stack{tools: tools{javaHash: "0123"}}
+	old, young := filepath.Join(dir, "jars.tool.0123.jsa.1"), filepath.Join(dir, "jars.tool.0123.jsa.2")
+	for _, f := range []string{old, young} {
+		if err := os.WriteFile(f, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chtimes(old, time.Time{}, time.Now().Add(-2*unfinishedAfter)); err != nil {
+		t.Fatal(err)
+	}
+	s.sharedClasses(filepath.Join(dir, "jars"), "tool")
+	if left := archives(t, dir); len(left) != 2 || slices.Contains(left, old) || !slices.Contains(left, young) {
+		t.Errorf("files %v", left)
 	}
 }
 

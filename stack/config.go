@@ -77,7 +77,7 @@ func DefaultConfig() Config {
 		Roles: RolesConfig{Rate: 4, PagePort: 8080, MQTTPort: 1883, WebSocketPort: 8083, AdminPort: 18083, HistoryPort: 18080, SimulatorPort: 18081}}
 }
 
-// Load reads a configuration file over the defaults; an empty path means the shipped stack.yaml.
+// Load reads a configuration file over the defaults; an empty path means the shipped stack.yaml. What it says is judged when it is used: options of the command line may still change it.
 func Load(path string) (Config, error) {
 	cfg := DefaultConfig()
 	if path == "" {
@@ -86,7 +86,7 @@ func Load(path string) (Config, error) {
 	if err := configs.Load(path, &cfg); err != nil {
 		return Config{}, err
 	}
-	return cfg, cfg.Validate()
+	return cfg, nil
 }
 
 // jobs is how many Flink jobs there are: one for each kind of log.

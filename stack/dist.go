@@ -25,8 +25,8 @@ type dist struct {
 	kafka, flink, flinkClient string
 }
 
-// fetchAll sees that all artifacts are in the cache folder.
-func fetchAll(ctx context.Context, cacheDir string, t tools, out io.Writer) (d dist, err error) {
+// fetchAll sees that the artifacts are in the cache folder: Kafka's, and with flink Flink's.
+func fetchAll(ctx context.Context, cacheDir string, flink bool, t tools, out io.Writer) (d dist, err error) {
 	if cacheDir == "" {
 		if cacheDir, err = os.UserCacheDir(); err != nil {
 			return d, fmt.Errorf("cache_dir: is missing, and %w", err)
@@ -40,6 +40,9 @@ func fetchAll(ctx context.Context, cacheDir string, t tools, out io.Writer) (d d
 		name string
 		into *string
 	}{{"kafka", &d.kafka}, {"flink", &d.flink}, {"flink-client", &d.flinkClient}} {
+		if x.into != &d.kafka && !flink {
+			continue
+		}
 		if *x.into, err = fetch(ctx, cacheDir, x.name, t, out); err != nil {
 			return d, fmt.Errorf("fetch %s: %w", x.name, err)
 		}
@@ -133,6 +136,6 @@ func KafkaJars(ctx context.Context, cfg Config, out io.Writer) (java, dir string
 	if err != nil {
 		return "", "", err
 	}
-	d, err := fetchAll(ctx, cfg.CacheDir, t, out)
+	d, err := fetchAll(ctx, cfg.CacheDir, false, t, out)
 	return t.java, d.kafka, err
 }

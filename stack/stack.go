@@ -73,16 +73,18 @@ func New(ctx context.Context, cfg Config, out io.Writer) (_ *Stack, err error) {
 	if err := s.cfg.takePorts(); err != nil {
 		return nil, err
 	}
-	if s.dist, err = fetchAll(ctx, cfg.CacheDir, s.tools, out); err != nil {
+	if s.dist, err = fetchAll(ctx, cfg.CacheDir, cfg.runsFlink(), s.tools, out); err != nil {
 		return nil, err
 	}
 	if err := keepOldLogs(filepath.Join(s.dataDir, "logs")); err != nil {
 		return nil, err
 	}
-	if s.form, err = s.firstForm(); err != nil {
-		return nil, err
+	if cfg.runsFlink() {
+		if s.form, err = s.firstForm(); err != nil {
+			return nil, err
+		}
+		s.parallelism.Store(int64(s.form.Parallelism))
 	}
-	s.parallelism.Store(int64(s.form.Parallelism))
 	if err := s.choose(); err != nil {
 		return nil, err
 	}

@@ -21,15 +21,21 @@ func TestAPortThatIsTakenIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	cfg := DefaultConfig()
-	for _, p := range cfg.ports() {
-		*p.port = 0 // any
+	any := func() Config {
+		cfg := DefaultConfig()
+		for _, p := range cfg.ports() {
+			*p.port = 0
+		}
+		return cfg
 	}
+	cfg := any()
 	cfg.Redis.Port = l.Addr().(*net.TCPAddr).Port
 	if err := cfg.takePorts(); err == nil || !strings.HasPrefix(err.Error(), "redis.port: ") || !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("error %v", err)
 	}
-	cfg.Only = OnlyFlink
+	redis := cfg.Redis.Port
+	cfg = any()
+	cfg.Only, cfg.Redis.Port = OnlyFlink, redis
 	if err := cfg.takePorts(); err != nil {
 		t.Errorf("the port of what does not run: %v", err)
 	}
