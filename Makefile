@@ -114,9 +114,9 @@ conformance: build ## The suites of others against the edge: SRC holds mqtt-lib 
 kill: web/dist/index.html ## kill -9 at thirty moments under load (a few are in `make test`)
 	TICKCAST_KILLS=30 go test -count=1 -timeout 15m -v -run Killed ./e2e
 
-chaos: build $(FUNCTIONS) ## kill -9 of each part of the stack under load, five times each with 60 s checkpoints: an hour; the ledger, Redis, PostgreSQL and clients are checked (CHAOS=1 CHECKPOINT=5s is in `make test`)
+chaos: build $(FUNCTIONS) ## kill -9 of each part of the stack under load, five times each with 60 s checkpoints: an hour; the ledger, Redis, PostgreSQL and clients are checked (CHAOS=1 CHECKPOINT=5s is in `make test`; PARTS=taskmanager,edge: of these alone)
 	@deploy/need.sh stack
-	TICKCAST_CHAOS=$(or $(CHAOS),5) TICKCAST_CHAOS_CHECKPOINT=$(or $(CHECKPOINT),60s) go test -count=1 -timeout 3h -v -run KilledParts ./e2e/chaos
+	TICKCAST_CHAOS_PARTS=$(PARTS) TICKCAST_CHAOS=$(or $(CHAOS),5) TICKCAST_CHAOS_CHECKPOINT=$(or $(CHECKPOINT),60s) go test -count=1 -timeout 3h -v -run KilledParts ./e2e/chaos
 
 soak: web/dist/index.html ## An hour at 1,000 trades/s with ten minutes of retention: memory, goroutines, files and data must level off (SOAK=60m)
 	TICKCAST_SOAK=$(or $(SOAK),60m) go test -count=1 -timeout 0 -v -run Soak ./e2e

@@ -29,6 +29,20 @@ const (
 	checkLimit = 3 * time.Second
 )
 
+// ask asks once, and waits no longer than for checkLimit or until ctx ends, whatever the question is bound by: a part that died while it was asked is started again without delay.
+func (p *program) ask(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, checkLimit)
+	defer cancel()
+	answered := make(chan error, 1)
+	go func() { answered <- p.check(ctx) }()
+	select {
+	case err := <-answered:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 func (s *Stack) logFile(name string) string { return filepath.Join(s.dataDir, "logs", name+".log") }
 
 // part makes the part that runs a program.
@@ -81,9 +95,7 @@ func (s *Stack) runProgram(ctx context.Context, p *program, up func()) error {
 		return s.end(cmd, p, ended, err)
 	}
 	for {
-		checkCtx, cancel := context.WithTimeout(ctx, checkLimit)
-		err := p.check(checkCtx)
-		cancel()
+		err := p.ask(ctx)
 		if err == nil {
 			break
 		}

@@ -33,9 +33,7 @@ func (s *Stack) watch(ctx context.Context, p *program, log string) {
 		if err := shorten(log, mostLog, keptLog); err != nil {
 			s.say(p.name, p.addr, err.Error())
 		}
-		checkCtx, cancel := context.WithTimeout(ctx, checkLimit)
-		err := p.check(checkCtx)
-		cancel()
+		err := p.ask(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return
