@@ -25,10 +25,10 @@ const dumpPatience = 30 * time.Second
 // sharedClasses are the options that have a kind of JVM, whose jars are in dir, use its archive, or make it when it ends.
 func (s *Stack) sharedClasses(dir, kind string) []string {
 	archive := fmt.Sprintf("%s.%s.%s.jsa", dir, kind, s.tools.javaHash)
+	removeUnfinished(archive)
 	if _, err := os.Stat(archive); err == nil {
 		return []string{useArchive + archive, "-Xlog:cds*=error"}
 	}
-	removeUnfinished(archive)
 	f, err := os.CreateTemp(filepath.Dir(archive), filepath.Base(archive)+".*") // several may make one at a time; a JVM that could not write there would fail when it has done its work
 	if err != nil {
 		return nil

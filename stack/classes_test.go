@@ -76,6 +76,7 @@ func TestArchivesThatAreKept(t *testing.T) {
 				t.Fatal(err)
 			}
 			cmd := exec.Command("sh", "-c", tt.script, tt.option+file)
+			cmd.Dir = dir // a core file goes there
 			_ = cmd.Run() // how it ends is the row
 			keepClasses(cmd, tt.ran)
 			if left := archives(t, dir); len(left) > 1 || slices.Contains(left, archive) != tt.kept || !tt.kept && len(left) > 0 {
@@ -101,6 +102,20 @@ func TestUnfinishedArchivesAreRemoved(t *testing.T) {
 	s.sharedClasses(filepath.Join(dir, "jars"), "tool")
 	if left := archives(t, dir); len(left) != 2 || slices.Contains(left, old) || !slices.Contains(left, young) {
 		t.Errorf("files %v", left)
+	}
+	whole := filepath.Join(dir, "jars.tool.0123.jsa")
+	if err := os.Rename(young, whole); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(old, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(old, time.Time{}, time.Now().Add(-2*unfinishedAfter)); err != nil {
+		t.Fatal(err)
+	}
+	s.sharedClasses(filepath.Join(dir, "jars"), "tool")
+	if left := archives(t, dir); slices.Contains(left, old) || !slices.Contains(left, whole) {
+		t.Errorf("beside a whole one: files %v", left)
 	}
 }
 

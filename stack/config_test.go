@@ -13,6 +13,9 @@ func TestShippedConfigurationIsTheDefault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := cfg.Validate(); err != nil {
+		t.Error(err)
+	}
 	if want := DefaultConfig(); !reflect.DeepEqual(cfg, want) {
 		t.Errorf("stack.yaml gives %+v\nthe defaults are %+v", cfg, want)
 	}

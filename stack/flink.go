@@ -20,9 +20,9 @@ func partTaskManager(n int) string { return fmt.Sprintf("taskmanager-%d", n) }
 const maxParallelism = 128
 
 // flinkConfig is config.yaml of all of Flink's processes; that of jobs is read by the SQL client, which submits them. What departs from a default and why:
-// the buffer timeout (100 ms) and heartbeats (10 s, 50 s) are far too slow for live prices. A process that has died refuses two heartbeats and is known to be gone within a second; heartbeat.timeout is
+// the buffer timeout (100 ms) and heartbeats (10 s, 50 s) are far too slow for live prices. A process that has died refuses two heartbeats and is known to be gone in about a second; heartbeat.timeout is
 // for machines that vanish, and above what a machine with too much to do makes processes stand still, who would be taken for dead and make it worse. For so long TaskManagers also go on computing
-// without their JobManager, while the supervisor starts another; jobs are spread over all TaskManagers (by default the first would have everything), so that those that are left have the jobs' classes loaded and compiled; RocksDB's timers would cost a read each, and there are none; three retained checkpoints outlive a JobManager,
+// without their JobManager, while the supervisor starts another; jobs are spread over all TaskManagers (by default the first would have everything) until one dies, so that those that are left have the jobs' classes loaded and compiled; RocksDB's timers would cost a read each, and there are none; three retained checkpoints outlive a JobManager,
 // and a person can go back to an older one by removing the newest: the ledger then has what came since twice, so nothing does that by itself. blob.server.port and the TaskManagers' ports are 0: nobody but they themselves need to know them.
 const flinkConfig = `jobmanager.rpc.address: 127.0.0.1
 jobmanager.rpc.port: %[1]d

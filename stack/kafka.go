@@ -30,6 +30,7 @@ const replication = 1
 // serverProperties is the configuration of the one node. The voters are static (KIP-853's dynamic ones would keep the controller's port in the log, and it may change from start to start).
 // transaction.max.timeout.ms keeps its default of 15 minutes: Flink's own default, an hour, would be refused, so the SQL sets transactionTimeout.
 // A broker that was killed is let in again when the session of its former life is over: the default of 9 s was most of the time for which nobody had prices.
+// The price: a machine that stands still for so long fences its only broker until the next heartbeat.
 const serverProperties = `process.roles=broker,controller
 node.id=1
 controller.listener.names=CONTROLLER

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/eclipse/paho.golang/autopaho"
+	"github.com/eclipse/paho.golang/packets"
 	"github.com/eclipse/paho.golang/paho"
 	mqtt3 "github.com/eclipse/paho.mqtt.golang"
 )
@@ -71,7 +72,7 @@ func dial(u *url.URL) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &connackReader{Conn: conn}, nil
+	return packets.NewThreadSafeConn(&connackReader{Conn: conn}), nil // both libraries write from several goroutines
 }
 
 func five(addr, id string, clean bool) {
