@@ -45,8 +45,8 @@ type Admin struct {
 	c   *ck.AdminClient
 }
 
-// NewAdmin connects to the cluster; it fails if no broker answers within ConnectTimeout.
-func NewAdmin(cfg Config) (*Admin, error) {
+// NewAdmin connects to the cluster; it fails if no broker answers within ConnectTimeout or before ctx ends.
+func NewAdmin(ctx context.Context, cfg Config) (*Admin, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func NewAdmin(cfg Config) (*Admin, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make Kafka admin client: %w", err)
 	}
-	err = connect(cfg, p, queued(p))
+	err = connect(ctx, cfg, p, queued(p))
 	var c *ck.AdminClient
 	if err == nil {
 		c, err = ck.NewAdminClientFromProducer(p)

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -8,13 +9,16 @@ import (
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
-// askEach is how long one question for the cluster's metadata takes at most, so that what the driver says of its connections is heard meanwhile.
-const askEach = 500 * time.Millisecond
+// askEach is how long one question for the cluster's metadata takes at most, so that what the driver says of its connections, and that nobody waits any more, is heard meanwhile.
+const askEach = 200 * time.Millisecond
 
-// connect waits for the cluster's first answer. Where it cannot be, next has heard why: a wrong password ends the wait at once, and whatever else the driver said last is in the error.
-func connect(cfg Config, c asker, next func() ck.Event) error {
+// connect waits for the cluster's first answer, until ctx ends. Where it cannot be, next has heard why: a wrong password ends the wait at once, and whatever else the driver said last is in the error.
+func connect(ctx context.Context, cfg Config, c asker, next func() ck.Event) error {
+	begun := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, ConnectTimeout)
+	defer cancel()
 	var said error
-	for deadline := time.Now().Add(ConnectTimeout); ; {
+	for {
 		_, err := c.GetMetadata(nil, false, int(askEach/time.Millisecond))
 		if err == nil {
 			return nil
@@ -32,11 +36,11 @@ func connect(cfg Config, c asker, next func() ck.Event) error {
 				return said
 			}
 		}
-		if time.Now().After(deadline) {
+		if ctx.Err() != nil {
 			if said == nil {
 				said = fmt.Errorf("%w%s", err, unconfigured(cfg))
 			}
-			return fmt.Errorf("no answer from Kafka at %s within %s: %w", cfg.Brokers, ConnectTimeout, said)
+			return fmt.Errorf("no answer from Kafka at %s within %s: %w", cfg.Brokers, time.Since(begun).Round(100*time.Millisecond), said)
 		}
 	}
 }

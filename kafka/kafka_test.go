@@ -1,6 +1,7 @@
 package kafka_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -110,7 +111,7 @@ func TestApplyCreatesChangesAndRefusesPartitions(t *testing.T) {
 		t.Fatalf("third apply did %v", d)
 	}
 	spec.Partitions = 3
-	a, err := kafka.NewAdmin(cfg)
+	a, err := kafka.NewAdmin(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,8 +197,14 @@ func TestKafkaAwayIsAnErrorThatNamesIt(t *testing.T) {
 	}
 	defer l.Close()
 	cfg := kafka.Config{Brokers: l.Addr().String()}
-	if _, err := kafka.NewAdmin(cfg); err == nil || !strings.Contains(err.Error(), "no answer from Kafka at "+cfg.Brokers) {
+	if _, err := kafka.NewAdmin(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "no answer from Kafka at "+cfg.Brokers) {
 		t.Fatalf("error %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	begun := time.Now()
+	if _, err := kafka.NewAdmin(ctx, cfg); err == nil || !strings.Contains(err.Error(), "no answer from Kafka at "+cfg.Brokers) || time.Since(begun) > kafka.ConnectTimeout/2 {
+		t.Fatalf("who waited for 100 ms: after %s error %v", time.Since(begun), err)
 	}
 }
 

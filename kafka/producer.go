@@ -47,7 +47,7 @@ func NewProducer(cfg Config, opt ProducerOptions, log *slog.Logger) (*Producer, 
 	if err != nil {
 		return nil, fmt.Errorf("make Kafka producer %s: %w", opt.Name, err)
 	}
-	if err := connect(cfg, p, queued(p)); err != nil {
+	if err := connect(context.Background(), cfg, p, queued(p)); err != nil {
 		p.Close()
 		return nil, err
 	}

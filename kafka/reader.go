@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"time"
@@ -91,7 +92,7 @@ func NewReader(cfg Config, opt ReaderOptions, log *slog.Logger) (*Reader, error)
 	if err != nil {
 		return nil, fmt.Errorf("make Kafka reader %s: %w", opt.Name, err)
 	}
-	if err := connect(cfg, c, func() ck.Event { return c.Poll(0) }); err != nil {
+	if err := connect(context.Background(), cfg, c, func() ck.Event { return c.Poll(0) }); err != nil {
 		c.Close()
 		return nil, err
 	}

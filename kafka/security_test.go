@@ -33,7 +33,7 @@ func TestSecurityThatCannotBeIsNamed(t *testing.T) {
 		"kafka.min_insync_replicas: 2, want at most kafka.replication, 1":                                {MinInSync: 2},
 	} {
 		cfg.Brokers = "127.0.0.1:1"
-		_, err := kafka.NewAdmin(cfg)
+		_, err := kafka.NewAdmin(t.Context(), cfg)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %s", err, want)
 		}

@@ -14,7 +14,7 @@ const topicPatience = 5 * time.Second
 
 // CheckTopics sees that Kafka has these topics of the catalogue, with its number of partitions. The error names each that differs, what was found and wanted, and what to do.
 func CheckTopics(ctx context.Context, cfg Config, cat *catalog.Catalog, names ...string) error {
-	a, err := NewAdmin(cfg)
+	a, err := NewAdmin(ctx, cfg)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,6 +37,9 @@ func Attach(ctx context.Context, cfg Config, out io.Writer) (*Running, error) {
 		return nil, fmt.Errorf("no stack runs in %s (`tickcast stack up` starts one)", cfg.DataDir)
 	}
 	s := &Stack{cfg: cfg, out: out}
+	if !slices.ContainsFunc(st.Parts, func(p PartStatus) bool { return p.Name == partJobManager }) {
+		return nil, fmt.Errorf("the stack in %s runs without Flink", cfg.DataDir)
+	}
 	for _, p := range st.Parts {
 		var port *int
 		switch p.Name {

@@ -74,6 +74,46 @@ func TestComposeFilesFlinkHasOurSettings(t *testing.T) {
 	}
 }
 
+// containersKafka is what differs there: names of containers, and folders.
+var containersKafka = []string{"controller.quorum.voters", "listeners", "advertised.listeners", "log.dirs"}
+
+func TestComposeFilesKafkaHasOurSettings(t *testing.T) {
+	b, err := os.ReadFile("../deploy/compose.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var f struct {
+		Services struct {
+			Kafka struct {
+				Environment map[string]string
+			}
+		}
+	}
+	if err := yaml.Unmarshal(b, &f); err != nil {
+		t.Fatal(err)
+	}
+	there, here := map[string]string{}, map[string]string{}
+	for key, value := range f.Services.Kafka.Environment { // as the image reads them: KAFKA_LOG_DIRS is log.dirs
+		if name, ok := strings.CutPrefix(key, "KAFKA_"); ok && !strings.HasSuffix(name, "_OPTS") {
+			there[strings.ToLower(strings.ReplaceAll(name, "_", "."))] = value
+		}
+	}
+	for l := range strings.Lines(serverProperties) {
+		key, value, _ := strings.Cut(strings.TrimSpace(l), "=")
+		here[key] = value
+	}
+	for _, key := range containersKafka {
+		if here[key] == "" || there[key] == "" {
+			t.Errorf("%s is %q there and %q here, and is to differ", key, there[key], here[key])
+		}
+		delete(here, key)
+		delete(there, key)
+	}
+	if !maps.Equal(here, there) {
+		t.Errorf("settings there:\n%v\nand here:\n%v", there, here)
+	}
+}
+
 // The container that submits the jobs does so on an empty volume, and again from the newest state when the JobManager has lost them.
 func TestComposeFilesJobsAreSubmittedAgain(t *testing.T) {
 	t.Parallel()

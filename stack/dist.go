@@ -37,10 +37,11 @@ func fetchAll(ctx context.Context, cacheDir string, flink bool, t tools, out io.
 		return d, fmt.Errorf("cache_dir: %w", err)
 	}
 	for _, x := range []struct {
-		name string
-		into *string
-	}{{"kafka", &d.kafka}, {"flink", &d.flink}, {"flink-client", &d.flinkClient}} {
-		if x.into != &d.kafka && !flink {
+		name  string
+		into  *string
+		flink bool
+	}{{"kafka", &d.kafka, false}, {"flink", &d.flink, true}, {"flink-client", &d.flinkClient, true}} {
+		if x.flink && !flink {
 			continue
 		}
 		if *x.into, err = fetch(ctx, cacheDir, x.name, t, out); err != nil {
@@ -50,14 +51,21 @@ func fetchAll(ctx context.Context, cacheDir string, flink bool, t tools, out io.
 	return d, nil
 }
 
-// fetch returns the folder with one server's jars. Its name has the hash of the list of artifacts, so that another list is another folder; it gets that name when it is complete.
+// jarFolder is the folder for one server's jars, and what says which they are. Its name has the hash of that, so that another list is another folder.
+func jarFolder(cacheDir, name string) (dir string, pom []byte, err error) {
+	if pom, err = poms.ReadFile("dist/" + name + "/pom.xml"); err != nil {
+		return "", nil, err
+	}
+	hash := sha256.Sum256(pom)
+	return filepath.Join(cacheDir, name+"-"+hex.EncodeToString(hash[:6])), pom, nil
+}
+
+// fetch returns the folder with one server's jars, which gets its name when it is complete.
 func fetch(ctx context.Context, cacheDir, name string, t tools, out io.Writer) (string, error) {
-	pom, err := poms.ReadFile("dist/" + name + "/pom.xml")
+	dir, pom, err := jarFolder(cacheDir, name)
 	if err != nil {
 		return "", err
 	}
-	hash := sha256.Sum256(pom)
-	dir := filepath.Join(cacheDir, name+"-"+hex.EncodeToString(hash[:6]))
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil
 	}

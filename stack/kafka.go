@@ -117,7 +117,7 @@ func (s *Stack) askKafka(ctx context.Context) error {
 		return err // a client of Kafka would say so on the terminal each time
 	}
 	c.Close()
-	admin, err := kafka.NewAdmin(kafka.Config{Brokers: s.kafkaAddr()})
+	admin, err := kafka.NewAdmin(ctx, kafka.Config{Brokers: s.kafkaAddr()})
 	if err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func (s *Stack) askKafka(ctx context.Context) error {
 // topics sees that Kafka has the catalogue's topics.
 func (s *Stack) topics() *part {
 	return &part{name: partTopics, addr: s.kafkaAddr(), needs: []string{partKafka}, run: func(ctx context.Context, up func()) error {
-		admin, err := kafka.NewAdmin(kafka.Config{Brokers: s.kafkaAddr()})
+		admin, err := kafka.NewAdmin(ctx, kafka.Config{Brokers: s.kafkaAddr()})
 		if err != nil {
 			return err
 		}

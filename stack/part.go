@@ -59,7 +59,7 @@ func (s *Stack) keep(ctx context.Context, p *part, ready chan<- struct{}) error 
 		}
 		limit.Stop()
 		if cause := context.Cause(runCtx); cause != nil && errors.Is(cause, errNotReady) {
-			err = errors.Join(errNotReady, err)
+			err = fmt.Errorf("%w: %w", errNotReady, err)
 		}
 		cancel(nil)
 		if ctx.Err() != nil {

@@ -3,6 +3,7 @@ package stack
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -18,7 +19,7 @@ type program struct {
 	needs []string
 
 	command  func() (*exec.Cmd, error)       // prepares its files and says what to run, anew for each start
-	check    func(ctx context.Context) error // one question whether it answers
+	check    func(ctx context.Context) error // one question whether it answers; it ends with ctx, so that a part that died while it was asked is started again without delay
 	stop     syscall.Signal
 	patience time.Duration        // how long it may take to stop before it is killed
 	rest     func() time.Duration // as a part has it
@@ -29,18 +30,11 @@ const (
 	checkLimit = 3 * time.Second
 )
 
-// ask asks once, and waits no longer than for checkLimit or until ctx ends, whatever the question is bound by: a part that died while it was asked is started again without delay.
+// ask asks once, and waits no longer than for checkLimit.
 func (p *program) ask(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, checkLimit)
 	defer cancel()
-	answered := make(chan error, 1)
-	go func() { answered <- p.check(ctx) }()
-	select {
-	case err := <-answered:
-		return err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return p.check(ctx)
 }
 
 func (s *Stack) logFile(name string) string { return filepath.Join(s.dataDir, "logs", name+".log") }
@@ -74,10 +68,13 @@ func (s *Stack) runProgram(ctx context.Context, p *program, up func()) error {
 	}
 	ended := make(chan error, 1)
 	begun := time.Now()
+	alive, dead := context.WithCancel(ctx) // no question outlasts the process
+	defer dead()
 	go func() {
 		err := cmd.Wait()
 		keepClasses(cmd, time.Since(begun))
 		ended <- err
+		dead()
 	}()
 	died := func(err error) error {
 		return fmt.Errorf("ended (%v); its log %s says: %s", exitOf(err), path, lastLine(path))
@@ -94,24 +91,27 @@ func (s *Stack) runProgram(ctx context.Context, p *program, up func()) error {
 		}
 		return s.end(cmd, p, ended, err)
 	}
+	said := errors.New("it was not asked yet")
 	for {
-		err := p.ask(ctx)
+		err := p.ask(alive)
 		if err == nil {
 			break
+		}
+		if alive.Err() == nil { // otherwise it says only that it was not waited for
+			said = err
 		}
 		select {
 		case err := <-ended:
 			return died(err)
 		case <-ctx.Done():
-			return s.end(cmd, p, ended, fmt.Errorf("%w; its log is %s", err, path))
+			return s.end(cmd, p, ended, fmt.Errorf("%w; its log is %s", said, path))
 		case <-time.After(checkEach):
 		}
 	}
 	up()
-	watchCtx, unwatch := context.WithCancel(ctx)
 	watched := make(chan struct{})
-	go func() { defer close(watched); s.watch(watchCtx, p, path) }()
-	defer func() { unwatch(); <-watched }()
+	go func() { defer close(watched); s.watch(alive, p, path) }()
+	defer func() { dead(); <-watched }()
 	select {
 	case err := <-ended:
 		return died(err)

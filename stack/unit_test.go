@@ -49,6 +49,40 @@ func TestAPortThatIsTakenIsNamed(t *testing.T) {
 	}
 }
 
+// Kafka alone is for who has no Maven artifacts of Flink, and no jar with its functions.
+func TestKafkaAloneNeedsNothingOfFlink(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.DataDir, cfg.CacheDir, cfg.Ports, cfg.Only, cfg.Flink.Functions = t.TempDir(), t.TempDir(), PortsAuto, OnlyKafka, "/nowhere/functions.jar"
+	if _, err := findTools(t.Context(), cfg.Java, false); err != nil {
+		if os.Getenv("TICKCAST_REQUIRE") != "" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	jars, _, err := jarFolder(cfg.CacheDir, "kafka")
+	if err == nil {
+		err = os.Mkdir(jars, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(t.Context(), cfg, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.lock.Close()
+	var names []string
+	for _, p := range s.parts {
+		names = append(names, p.name)
+	}
+	if got := strings.Join(names, " "); got != partKafka+" "+partTopics {
+		t.Errorf("it runs %s", got)
+	}
+	if files, err := os.ReadDir(cfg.CacheDir); err != nil || len(files) != 1 {
+		t.Errorf("fetched: %v, %v", files, err)
+	}
+}
+
 func TestWhatIsMissingIsNamed(t *testing.T) {
 	ctx := context.Background()
 	t.Run("java of the configuration", func(t *testing.T) {

@@ -58,24 +58,6 @@ func TestAPartThatHangsIsToldOf(t *testing.T) {
 	})
 }
 
-// Kafka's client goes on asking a Kafka that has died for ten seconds: nobody waits for that.
-func TestAQuestionDoesNotOutlastThePart(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		answer := make(chan error)
-		p := &program{check: func(context.Context) error { return <-answer }}
-		ctx, died := context.WithCancel(t.Context())
-		time.AfterFunc(time.Second, died)
-		asked := time.Now()
-		if err := p.ask(ctx); !errors.Is(err, context.Canceled) || time.Since(asked) != time.Second {
-			t.Errorf("%v after %s", err, time.Since(asked))
-		}
-		if err := p.ask(t.Context()); !errors.Is(err, context.DeadlineExceeded) || time.Since(asked) != time.Second+checkLimit {
-			t.Errorf("%v after %s", err, time.Since(asked))
-		}
-		close(answer)
-	})
-}
-
 func TestALogIsBounded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.log")
 	w, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)

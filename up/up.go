@@ -197,7 +197,7 @@ func (u *Up) startKafka(cfg *Config, cat *catalog.Catalog, log *slog.Logger) err
 		_ = k.Run(ctx) // it only waits for the end
 	}()
 	u.parts.kafka, u.parts.stopKafka = k, func() { cancel(); <-done }
-	admin, err := kafka.NewAdmin(kafka.Config{Brokers: k.Addr()})
+	admin, err := kafka.NewAdmin(context.Background(), kafka.Config{Brokers: k.Addr()})
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -22,7 +23,7 @@ func newTopics() *cobra.Command {
 	f.StringVar(&contracts, "contracts", "", "contracts.yaml (default: the shipped one)")
 	f.StringVar(&form, "form", string(catalog.Stack), "stack (a real cluster) or embedded (of a running `tickcast up`)")
 
-	open := func() (*kafka.Admin, []kafka.TopicSpec, error) {
+	open := func(ctx context.Context) (*kafka.Admin, []kafka.TopicSpec, error) {
 		if path != "" {
 			brokers := cfg.Brokers
 			if err := configs.Load(path, &roleFile{Kafka: &cfg}); err != nil {
@@ -39,14 +40,14 @@ func newTopics() *cobra.Command {
 		if err != nil {
 			return nil, nil, err
 		}
-		a, err := kafka.NewAdmin(cfg)
+		a, err := kafka.NewAdmin(ctx, cfg)
 		return a, cfg.Specs(cat), err
 	}
 	apply := &cobra.Command{
 		Use: "apply", Args: cobra.NoArgs,
 		Short: "Create what is absent and set what differs; never changes the number of partitions of a topic",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, specs, err := open()
+			a, specs, err := open(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -71,7 +72,7 @@ func newTopics() *cobra.Command {
 		Use: "check", Args: cobra.NoArgs,
 		Short: "Print what differs from the catalogue; exit code 1 if anything does",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, specs, err := open()
+			a, specs, err := open(cmd.Context())
 			if err != nil {
 				return err
 			}

@@ -210,7 +210,7 @@ func start(t *testing.T) *secured {
 		}
 	}
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) { // its users are loaded after it listens
-		a, err := kafka.NewAdmin(k.asUser())
+		a, err := kafka.NewAdmin(t.Context(), k.asUser())
 		if err == nil {
 			a.Close()
 			return k

@@ -134,7 +134,7 @@ func refusals(t *testing.T, k *secured) {
 			cfg := k.asUser()
 			c.change(&cfg)
 			for what, open := range map[string]func() error{
-				"admin":    func() error { a, err := kafka.NewAdmin(cfg); closeIf(err == nil, a); return err },
+				"admin":    func() error { a, err := kafka.NewAdmin(t.Context(), cfg); closeIf(err == nil, a); return err },
 				"producer": func() error { _, err := kafka.NewProducer(cfg, kafka.ProducerOptions{Name: "t"}, quiet); return err },
 				"reader":   func() error { _, err := kafka.NewReader(cfg, kafka.ReaderOptions{Name: "t"}, quiet); return err },
 			} {

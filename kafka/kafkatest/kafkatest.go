@@ -34,7 +34,7 @@ func Start(t testing.TB, dir string) (cfg kafka.Config, stop func()) {
 // Apply makes topics, and returns what differed.
 func Apply(t testing.TB, cfg kafka.Config, specs ...kafka.TopicSpec) []kafka.Difference {
 	t.Helper()
-	a, err := kafka.NewAdmin(cfg)
+	a, err := kafka.NewAdmin(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
