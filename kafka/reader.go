@@ -145,6 +145,12 @@ type Range struct{ Low, High int64 }
 // Ranges returns the range of each partition of a topic, by partition number. While partitions are assigned each question waits behind a fetch.
 func (r *Reader) Ranges(topic string) ([]Range, error) { return ranges(r.c, topic, ConnectTimeout) }
 
+// High is the offset behind the last record of a partition that is read, open transactions included, as the newest answer of the cluster has it; there may have been none yet.
+func (r *Reader) High(topic string, partition int32) (offset int64, known bool) {
+	_, high, err := r.c.GetWatermarkOffsets(topic, partition)
+	return high, err == nil && high >= 0
+}
+
 // asker is what the driver's producer and consumer have in common here.
 type asker interface {
 	GetMetadata(topic *string, allTopics bool, timeoutMs int) (*ck.Metadata, error)

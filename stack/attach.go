@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -58,13 +57,10 @@ func Attach(ctx context.Context, cfg Config, out io.Writer) (*Running, error) {
 			return nil, fmt.Errorf("the stack's state says of %s: %w", p.Name, err)
 		}
 	}
-	if s.dataDir, err = filepath.Abs(cfg.DataDir); err == nil {
-		s.functions, err = filepath.Abs(cfg.Flink.Functions)
+	if s.dataDir, err = filepath.Abs(cfg.DataDir); err != nil {
+		return nil, fmt.Errorf("data_dir: %w", err)
 	}
-	if err == nil {
-		_, err = os.Stat(s.functions)
-	}
-	if err != nil {
+	if s.functions, err = cfg.Flink.functionsJar(); err != nil {
 		return nil, err
 	}
 	if s.cat, err = catalog.Load("", "", catalog.Stack); err != nil {

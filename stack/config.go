@@ -5,6 +5,8 @@ package stack
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/tickcast/tickcast/configs"
@@ -101,6 +103,18 @@ func (f *FlinkConfig) fits(parallelism int) error {
 		return fmt.Errorf("flink.slots: %d jobs with parallelism %d need %d slots, %d TaskManagers have %d", jobs, parallelism, jobs*parallelism, f.TaskManagers, f.Slots*f.TaskManagers)
 	}
 	return nil
+}
+
+// functionsJar is the jar's absolute path: each part has a working folder of its own.
+func (f *FlinkConfig) functionsJar() (string, error) {
+	path, err := filepath.Abs(f.Functions)
+	if err == nil {
+		_, err = os.Stat(path)
+	}
+	if err != nil {
+		return "", fmt.Errorf("flink.functions: %w (`make functions` builds it)", err)
+	}
+	return path, nil
 }
 
 func (c *Config) runsFlink() bool  { return c.Only != OnlyKafka }

@@ -22,7 +22,8 @@ const maxParallelism = 128
 // flinkConfig is config.yaml of all of Flink's processes; that of jobs is read by the SQL client, which submits them. What departs from a default and why:
 // the buffer timeout (100 ms) and heartbeats (10 s, 50 s) are far too slow for live prices. A process that has died refuses two heartbeats and is known to be gone in about a second; heartbeat.timeout is
 // for machines that vanish, and above what a machine with too much to do makes processes stand still, who would be taken for dead and make it worse. For so long TaskManagers also go on computing
-// without their JobManager, while the supervisor starts another; jobs are spread over all TaskManagers (by default the first would have everything) until one dies, so that those that are left have the jobs' classes loaded and compiled; RocksDB's timers would cost a read each, and there are none; three retained checkpoints outlive a JobManager,
+// without their JobManager, while the supervisor starts another; jobs are spread over all TaskManagers (by default the first would have everything) until one dies, so that those that are left have the jobs' classes loaded and compiled; a job that has run for half a minute begins again after the shortest delay (by default each failure of an hour makes the next delay longer);
+// RocksDB's timers would cost a read each, and there are none; three retained checkpoints outlive a JobManager,
 // and a person can go back to an older one by removing the newest: the ledger then has what came since twice, so nothing does that by itself. blob.server.port and the TaskManagers' ports are 0: nobody but they themselves need to know them.
 const flinkConfig = `jobmanager.rpc.address: 127.0.0.1
 jobmanager.rpc.port: %[1]d
@@ -52,6 +53,7 @@ execution.checkpointing.aligned-checkpoint-timeout: 2 s
 restart-strategy.type: exponential-delay
 restart-strategy.exponential-delay.initial-backoff: 200 ms
 restart-strategy.exponential-delay.max-backoff: 10 s
+restart-strategy.exponential-delay.reset-backoff-threshold: 30 s
 heartbeat.interval: 500
 heartbeat.timeout: 15000
 heartbeat.rpc-failure-threshold: 2

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -29,8 +28,6 @@ const replication = 1
 
 // serverProperties is the configuration of the one node. The voters are static (KIP-853's dynamic ones would keep the controller's port in the log, and it may change from start to start).
 // transaction.max.timeout.ms keeps its default of 15 minutes: Flink's own default, an hour, would be refused, so the SQL sets transactionTimeout.
-// A broker that was killed is let in again when the session of its former life is over: the default of 9 s was most of the time for which nobody had prices.
-// The price: a machine that stands still for so long fences its only broker until the next heartbeat.
 const serverProperties = `process.roles=broker,controller
 node.id=1
 controller.listener.names=CONTROLLER
@@ -51,10 +48,17 @@ transaction.state.log.num.partitions=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
-broker.session.timeout.ms=3000
-broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=%[4]d
 log.cleaner.backoff.ms=1000
 `
+
+// How long the controller believes in a broker from which it hears nothing. To fence the only broker helps nobody, and harms: Kafka 4.3 takes a partition without a leader for one that was deleted
+// and writes no marker to it (KAFKA-20734), so that a transaction of the ledger that is committed in that moment stays open for ever. A machine that stood still for longer than Kafka's default is
+// enough for that. A broker that was killed, however, is let in again only when the session of its former life is over: then the default has to do.
+const (
+	session           = time.Hour
+	sessionAfterCrash = 9 * time.Second
+)
 
 // log4jConsole writes to the standard output, which is the part's log file. Its format is that of log4j 2's properties, for Kafka and for Flink.
 const log4jConsole = `rootLogger.level=%s
@@ -85,13 +89,18 @@ func (s *Stack) kafka() *part {
 	return s.part(program{name: partKafka, addr: s.kafkaAddr(), stop: syscall.SIGTERM, patience: dumpPatience,
 		command: func() (*exec.Cmd, error) {
 			logs := filepath.Join(dir, "logs")
+			formatted, orderly := exists(filepath.Join(logs, "meta.properties")), exists(filepath.Join(logs, ".kafka_cleanshutdown"))
+			believe := session
+			if formatted && !orderly {
+				believe = sessionAfterCrash
+			}
 			if err := writeFiles(map[string]string{
-				properties: fmt.Sprintf(serverProperties, s.kafkaAddr(), loopback(s.cfg.Kafka.ControllerPort), logs),
+				properties: fmt.Sprintf(serverProperties, s.kafkaAddr(), loopback(s.cfg.Kafka.ControllerPort), logs, believe.Milliseconds()),
 				log4j:      fmt.Sprintf(log4jConsole, "INFO"),
 			}); err != nil {
 				return nil, err
 			}
-			if _, err := os.Stat(filepath.Join(logs, "meta.properties")); errors.Is(err, os.ErrNotExist) {
+			if !formatted {
 				id := make([]byte, 16)
 				if _, err := rand.Read(id); err != nil {
 					return nil, err
@@ -167,6 +176,12 @@ func (s *Stack) awaitLeaders(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// exists says whether there is a file, as far as that can be seen.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // writeFiles writes each file, and makes its folder.

@@ -47,11 +47,10 @@ func New(ctx context.Context, cfg Config, out io.Writer) (_ *Stack, err error) {
 	if s.dataDir, err = filepath.Abs(cfg.DataDir); err != nil {
 		return nil, fmt.Errorf("data_dir: %w", err)
 	}
-	if s.functions, err = filepath.Abs(cfg.Flink.Functions); err == nil && cfg.runsFlink() {
-		_, err = os.Stat(s.functions)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("flink.functions: %w (`make functions` builds it)", err)
+	if cfg.runsFlink() {
+		if s.functions, err = cfg.Flink.functionsJar(); err != nil {
+			return nil, err
+		}
 	}
 	if s.cat, err = catalog.Load("", "", catalog.Stack); err != nil {
 		return nil, err

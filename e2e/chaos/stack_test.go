@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/exec"
@@ -157,11 +158,7 @@ func (s *servers) await(t *testing.T, what string, limit time.Duration, check fu
 // parts are the parts of that name, or of that name and a number.
 func (s *servers) parts(t *testing.T, name string) (found []stack.PartStatus) {
 	t.Helper()
-	st, running, err := stack.ReadStatus(s.cfg.DataDir)
-	if err != nil || !running {
-		t.Fatalf("the stack's state: running %t, %v", running, err)
-	}
-	for _, p := range st.Parts {
+	for _, p := range s.status(t).Parts {
 		if p.Name == name || strings.HasPrefix(p.Name, name+"-") && !strings.HasPrefix(name, "redis") {
 			found = append(found, p)
 		}
@@ -201,6 +198,65 @@ func (s *servers) working(t *testing.T) (parts []stack.PartStatus) {
 		t.Fatalf("no TaskManager has a task: %+v", answer)
 	}
 	return parts
+}
+
+// victim is one of the parts that a kind names.
+func (s *servers) victim(t *testing.T, kind string, random *rand.Rand) stack.PartStatus {
+	t.Helper()
+	var victims []stack.PartStatus
+	switch kind {
+	case taskManager:
+		victims = s.working(t)
+	case standstill:
+		victims = s.parts(t, kafkaPart)
+	default:
+		victims = s.parts(t, kind)
+	}
+	return victims[random.IntN(len(victims))]
+}
+
+// strike kills a part and waits until its death is known, or makes Kafka stand still and go on, and says what happened.
+func (s *servers) strike(t *testing.T, kind string, victim stack.PartStatus) (what string) {
+	t.Helper()
+	send := func(sig syscall.Signal) {
+		if err := syscall.Kill(victim.Process.PID, sig); err != nil {
+			t.Fatalf("send %s to %s: %v", sig, victim.Name, err)
+		}
+	}
+	if kind == standstill {
+		send(syscall.SIGSTOP)
+		time.Sleep(standsFor)
+		send(syscall.SIGCONT)
+		return "the standstill of " + victim.Name
+	}
+	send(syscall.SIGKILL)
+	what = "the death of " + victim.Name
+	s.await(t, what, mendsWithin, func() error {
+		if s.restarts(t)[victim.Name] == victim.Restarts {
+			return errors.New("it is not known")
+		}
+		return nil
+	})
+	return what
+}
+
+// restarts are how often each part was started again.
+func (s *servers) restarts(t *testing.T) map[string]int {
+	t.Helper()
+	n := map[string]int{}
+	for _, p := range s.status(t).Parts {
+		n[p.Name] = p.Restarts
+	}
+	return n
+}
+
+func (s *servers) status(t *testing.T) stack.Status {
+	t.Helper()
+	st, running, err := stack.ReadStatus(s.cfg.DataDir)
+	if err != nil || !running {
+		t.Fatalf("the stack's state: running %t, %v", running, err)
+	}
+	return st
 }
 
 // freeze makes parts stand still until the end of the test.

@@ -16,9 +16,11 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // place is where reading stands in one partition.
 type place struct {
 	position
-	changed bool // since it was written
-	check   bool // the next record is the one before the position: it tells whether the log is still the same
-	caught  bool // the end seen first has been reached
+	changed bool  // since it was written
+	check   bool  // the next record is the one before the position: it tells whether the log is still the same
+	caught  bool  // the end seen first has been reached
+	end     int64 // where the last end was seen
+	held    held
 }
 
 // worker is the state of one Run; it belongs to one goroutine.
@@ -34,6 +36,7 @@ type worker struct {
 	prune    *pruner
 	pruneAt  time.Time
 	warned   time.Time
+	looked   time.Time // when partitions were looked at that could be held
 }
 
 // begin finds where to go on.
@@ -94,6 +97,7 @@ func (w *worker) patience(now time.Time) time.Duration {
 func (w *worker) take(rec *kafka.Record, now time.Time) error {
 	pl := &w.places[rec.Partition]
 	if rec.End {
+		pl.end = rec.Offset
 		if !pl.caught {
 			pl.caught = true
 			w.behind--
