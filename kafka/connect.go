@@ -9,17 +9,21 @@ import (
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
-// askEach is how long one question for the cluster's metadata takes at most, so that what the driver says of its connections, and that nobody waits any more, is heard meanwhile.
-const askEach = 200 * time.Millisecond
+// One question for the cluster's metadata takes at most askFirst, the next twice as long, up to askMost: between them what the driver says of its connections is heard, and that nobody waits any
+// more. An answer that comes later than its question's end is lost, so that a cluster that is always slow needs the longer ones.
+const (
+	askFirst = 200 * time.Millisecond
+	askMost  = 2 * time.Second
+)
 
 // connect waits for the cluster's first answer, until ctx ends. Where it cannot be, next has heard why: a wrong password ends the wait at once, and whatever else the driver said last is in the error.
 func connect(ctx context.Context, cfg Config, c asker, next func() ck.Event) error {
 	begun := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, ConnectTimeout)
+	within, cancel := context.WithTimeout(ctx, ConnectTimeout)
 	defer cancel()
 	var said error
-	for {
-		_, err := c.GetMetadata(nil, false, int(askEach/time.Millisecond))
+	for each := askFirst; ; each = min(2*each, askMost) {
+		_, err := c.GetMetadata(nil, false, int(each/time.Millisecond))
 		if err == nil {
 			return nil
 		}
@@ -36,11 +40,15 @@ func connect(ctx context.Context, cfg Config, c asker, next func() ck.Event) err
 				return said
 			}
 		}
-		if ctx.Err() != nil {
+		if within.Err() != nil {
 			if said == nil {
 				said = fmt.Errorf("%w%s", err, unconfigured(cfg))
 			}
-			return fmt.Errorf("no answer from Kafka at %s within %s: %w", cfg.Brokers, time.Since(begun).Round(100*time.Millisecond), said)
+			err = fmt.Errorf("no answer from Kafka at %s within %s: %w", cfg.Brokers, time.Since(begun).Round(100*time.Millisecond), said)
+			if ctx.Err() != nil { // nobody waits any more: that is no fault of Kafka's
+				err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+			}
+			return err
 		}
 	}
 }

@@ -145,7 +145,7 @@ const (
 )
 
 // taskManagerRest is how long a TaskManager that has died is not started again: where the slots of the others are enough, the jobs begin again there at once, and the start of a JVM would take
-// the processor from them. That takes 3 s where the others have run the jobs before, and 9 to 10 where they are as fresh.
+// the processor from them. That takes 3 s where the others have run the jobs before, and 4 to 7 where they are as fresh.
 func (s *Stack) taskManagerRest() time.Duration {
 	if f := &s.cfg.Flink; jobs*int(s.parallelism.Load()) <= f.Slots*(f.TaskManagers-1) {
 		return 10 * time.Second

@@ -34,14 +34,25 @@ func (s *Stack) job(j flinksql.Job) *part {
 			return err
 		}
 		ready, failing := false, false
+		seen := "not asked yet" // the state, and why it fails
 		for {
 			state, err := s.jobState(ctx, id)
+			switch {
+			case ctx.Err() != nil:
+			case err != nil:
+				seen = err.Error()
+			case !failing:
+				seen = state
+			}
 			switch {
 			case ctx.Err() != nil:
 				if id == "" { // in the middle of an upgrade: its savepoint is there
 					return nil
 				}
-				return s.stopJob(j, id)
+				if err := s.stopJob(j, id); err != nil || ready {
+					return err
+				}
+				return fmt.Errorf("the job is %s", seen)
 			case errors.Is(err, errUnknownJob):
 				return err
 			case err != nil: // the JobManager is being started again
@@ -61,7 +72,9 @@ func (s *Stack) job(j flinksql.Job) *part {
 				}
 			case state == "RESTARTING" && !failing:
 				failing = true
-				s.say(partJob(j), "", "fails, and its tasks are started again: "+s.jobFailure(ctx, id))
+				why := s.jobFailure(ctx, id)
+				seen = state + ": " + why
+				s.say(partJob(j), "", "fails, and its tasks are started again: "+why)
 				if ready {
 					_ = s.journal.state(partJob(j), stateFailing)
 				}

@@ -54,11 +54,21 @@ log.cleaner.backoff.ms=1000
 
 // How long the controller believes in a broker from which it hears nothing. To fence the only broker helps nobody, and harms: Kafka 4.3 takes a partition without a leader for one that was deleted
 // and writes no marker to it (KAFKA-20734), so that a transaction of the ledger that is committed in that moment stays open for ever. A machine that stood still for longer than Kafka's default is
-// enough for that. A broker that was killed, however, is let in again only when the session of its former life is over: then the default has to do.
+// enough for that. A broker that was killed, however, is let in again only when the session of its former life is over: from then on, for as long as that process lives, it is the default.
 const (
-	session           = time.Hour
-	sessionAfterCrash = 9 * time.Second
+	brokerSession           = time.Hour
+	brokerSessionAfterCrash = 9 * time.Second
 )
+
+// sessionOf is the session for a start over a folder of logs. Kafka marks an orderly end there; again: this supervisor has started it before, so that it has died, whatever the mark says.
+func sessionOf(logs string, again bool) time.Duration {
+	if formatted(logs) && (again || !exists(filepath.Join(logs, ".kafka_cleanshutdown"))) {
+		return brokerSessionAfterCrash
+	}
+	return brokerSession
+}
+
+func formatted(logs string) bool { return exists(filepath.Join(logs, "meta.properties")) }
 
 // log4jConsole writes to the standard output, which is the part's log file. Its format is that of log4j 2's properties, for Kafka and for Flink.
 const log4jConsole = `rootLogger.level=%s
@@ -81,6 +91,7 @@ func (s *Stack) kafkaAddr() string { return loopback(s.cfg.Kafka.Port) }
 
 // kafka is the one node of Apache Kafka, broker and controller in one process.
 func (s *Stack) kafka() *part {
+	again := false // it was started before
 	dir := filepath.Join(s.dataDir, "kafka")
 	properties, log4j := filepath.Join(dir, "server.properties"), filepath.Join(dir, "log4j2.properties")
 	java := func(args ...string) *exec.Cmd {
@@ -89,18 +100,18 @@ func (s *Stack) kafka() *part {
 	return s.part(program{name: partKafka, addr: s.kafkaAddr(), stop: syscall.SIGTERM, patience: dumpPatience,
 		command: func() (*exec.Cmd, error) {
 			logs := filepath.Join(dir, "logs")
-			formatted, orderly := exists(filepath.Join(logs, "meta.properties")), exists(filepath.Join(logs, ".kafka_cleanshutdown"))
-			believe := session
-			if formatted && !orderly {
-				believe = sessionAfterCrash
+			session := sessionOf(logs, again)
+			again = true
+			if session != brokerSession {
+				s.say(partKafka, s.kafkaAddr(), fmt.Sprintf("did not end in order: it is let in again after %s", session))
 			}
 			if err := writeFiles(map[string]string{
-				properties: fmt.Sprintf(serverProperties, s.kafkaAddr(), loopback(s.cfg.Kafka.ControllerPort), logs, believe.Milliseconds()),
+				properties: fmt.Sprintf(serverProperties, s.kafkaAddr(), loopback(s.cfg.Kafka.ControllerPort), logs, session.Milliseconds()),
 				log4j:      fmt.Sprintf(log4jConsole, "INFO"),
 			}); err != nil {
 				return nil, err
 			}
-			if !formatted {
+			if !formatted(logs) {
 				id := make([]byte, 16)
 				if _, err := rand.Read(id); err != nil {
 					return nil, err

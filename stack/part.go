@@ -59,6 +59,9 @@ func (s *Stack) keep(ctx context.Context, p *part, ready chan<- struct{}) error 
 		}
 		limit.Stop()
 		if cause := context.Cause(runCtx); cause != nil && errors.Is(cause, errNotReady) {
+			if err == nil {
+				err = errors.New("it says nothing")
+			}
 			err = fmt.Errorf("%w: %w", errNotReady, err)
 		}
 		cancel(nil)

@@ -9,6 +9,26 @@ import (
 	"time"
 )
 
+func TestAPartThatIsNeverReadyIsAnErrorThatSaysWhy(t *testing.T) {
+	for _, c := range []struct {
+		says error
+		want string
+	}{{errors.New("its door is shut"), "is not ready within 5m0s: its door is shut"}, {nil, "is not ready within 5m0s: it says nothing"}} {
+		dir := t.TempDir()
+		synctest.Test(t, func(t *testing.T) {
+			p := &part{name: "a", run: func(ctx context.Context, _ func()) error { <-ctx.Done(); return c.says }}
+			s := &Stack{dataDir: dir, out: io.Discard}
+			var err error
+			if s.journal, err = newJournal(dir, []*part{p}); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.keep(t.Context(), p, make(chan struct{})); err == nil || err.Error() != c.want {
+				t.Errorf("error %v, want %s", err, c.want)
+			}
+		})
+	}
+}
+
 // A part that has died is started again after its rest, and one without a rest after the back-off; each start is told.
 func TestAPartThatDiedRestsBeforeItsNextStart(t *testing.T) {
 	for _, c := range []struct{ rest, want time.Duration }{{0, firstBackoff}, {10 * time.Second, 10 * time.Second}} {

@@ -39,11 +39,8 @@ func pingRedis(ctx context.Context, addr string) error {
 		return err
 	}
 	defer c.Close()
-	if deadline, ok := ctx.Deadline(); ok {
-		if err := c.SetDeadline(deadline); err != nil {
-			return err
-		}
-	}
+	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Now()) }) // the read below tells of it
+	defer stop()
 	if _, err := fmt.Fprint(c, "PING\r\n"); err != nil {
 		return err
 	}

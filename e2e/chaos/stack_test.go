@@ -215,6 +215,14 @@ func (s *servers) victim(t *testing.T, kind string, random *rand.Rand) stack.Par
 	return victims[random.IntN(len(victims))]
 }
 
+// standsFor is how long Kafka stands still: for longer than its default session; or, once it was killed, which gives it that, for less, with the 2 s that its last sign of life may be old.
+func standsFor(victim stack.PartStatus) time.Duration {
+	if victim.Restarts == 0 {
+		return 15 * time.Second
+	}
+	return 4 * time.Second
+}
+
 // strike kills a part and waits until its death is known, or makes Kafka stand still and go on, and says what happened.
 func (s *servers) strike(t *testing.T, kind string, victim stack.PartStatus) (what string) {
 	t.Helper()
@@ -225,7 +233,7 @@ func (s *servers) strike(t *testing.T, kind string, victim stack.PartStatus) (wh
 	}
 	if kind == standstill {
 		send(syscall.SIGSTOP)
-		time.Sleep(standsFor)
+		time.Sleep(standsFor(victim))
 		send(syscall.SIGCONT)
 		return "the standstill of " + victim.Name
 	}

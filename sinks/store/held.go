@@ -13,6 +13,7 @@ const lookEvery = 10 * time.Second
 type held struct {
 	next  int64     // where reading stood
 	since time.Time // since when there is something behind that; zero: there is nothing
+	high  int64     // where the log ended then
 	told  bool
 }
 
@@ -23,9 +24,9 @@ func (h *held) look(next, high int64, now time.Time) (is, changed bool) {
 	case next >= high:
 		h.since, h.told = time.Time{}, false
 	case next != h.next || h.since.IsZero():
-		h.since, h.told = now, false
-	default:
-		h.told = now.Sub(h.since) >= heldAfter
+		h.since, h.high, h.told = now, high, false
+	default: // a log that did not grow is no sign: Kafka may be away
+		h.told = now.Sub(h.since) >= heldAfter && high > h.high
 	}
 	h.next = next
 	return h.told, h.told != was
@@ -37,7 +38,6 @@ func (w *worker) lookForHeld(now time.Time) {
 		return
 	}
 	w.looked = now
-	var n int64
 	for i := range w.places {
 		pl := &w.places[i]
 		next := max(pl.next, pl.end)
@@ -46,9 +46,6 @@ func (w *worker) lookForHeld(now time.Time) {
 			continue
 		}
 		is, changed := pl.held.look(next, high, now)
-		if is {
-			n++
-		}
 		switch {
 		case is && changed:
 			w.log.Error("nobody ends a transaction of the ledger: candles behind it are not stored; docs/kafka.md tells what to do", "partition", pl.partition, "from", next, "records", high-next, "since", pl.held.since)
@@ -56,5 +53,4 @@ func (w *worker) lookForHeld(now time.Time) {
 			w.log.Info("the ledger goes on behind a transaction that was open", "partition", pl.partition, "from", next)
 		}
 	}
-	w.held.Store(n)
 }

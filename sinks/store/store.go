@@ -23,7 +23,7 @@ type Store struct {
 	log    *slog.Logger
 	ready  chan struct{}
 
-	written, old, rejected, missing, pruned, batches, held atomic.Int64
+	written, old, rejected, missing, pruned, batches atomic.Int64
 }
 
 // Stats counts what a store did since its start.
@@ -34,7 +34,6 @@ type Stats struct {
 	Missing  int64 // records that the log had lost before they were read
 	Pruned   int64 // candles beyond their retention
 	Batches  int64 // transactions
-	Held     int64 // partitions whose next records are behind a transaction of Kafka that nobody ends, now
 }
 
 // New checks the configuration and opens the file; it does not connect to Kafka yet. Close lets go of the file.
@@ -63,7 +62,7 @@ func (s *Store) Ready() <-chan struct{} { return s.ready }
 
 // Stats returns the counts.
 func (s *Store) Stats() Stats {
-	return Stats{Written: s.written.Load(), Old: s.old.Load(), Rejected: s.rejected.Load(), Missing: s.missing.Load(), Pruned: s.pruned.Load(), Batches: s.batches.Load(), Held: s.held.Load()}
+	return Stats{Written: s.written.Load(), Old: s.old.Load(), Rejected: s.rejected.Load(), Missing: s.missing.Load(), Pruned: s.pruned.Load(), Batches: s.batches.Load()}
 }
 
 // Close lets go of the file, when Run has ended and nobody reads any more.

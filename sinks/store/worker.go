@@ -112,12 +112,13 @@ func (w *worker) take(rec *kafka.Record, now time.Time) error {
 				return nil
 			}
 			w.log.Warn("Kafka began anew: it is read from its start, candles that are stored stay", "partition", rec.Partition, "another_record_at", rec.Offset)
-			pl.next, pl.sum, pl.changed = 0, -1, true
+			pl.next, pl.sum, pl.changed, pl.end, pl.held = 0, -1, true, 0, held{}
 			return w.assign()
 		}
 	}
 	if rec.Offset < pl.next {
 		w.log.Warn("Kafka began anew while it was read; going on, candles that are stored stay", "partition", rec.Partition, "from", pl.next, "to", rec.Offset)
+		pl.end, pl.held = 0, held{}
 	}
 	pl.next, pl.sum, pl.changed = rec.Offset+1, sum, true
 	if len(w.batch) == 0 {
