@@ -96,8 +96,9 @@ func (s *Store) Run(ctx context.Context) error {
 			err = w.take(rec, time.Now())
 		}
 		if err == nil {
-			w.lookForHeld(time.Now())
-			err = w.flushIfDue(ctx, time.Now())
+			now := time.Now()
+			w.lookForHeld(now)
+			err = w.flushIfDue(ctx, now)
 		}
 		if refused := (refusal{}); errors.As(err, &refused) {
 			err = w.beginAgain(ctx, err)
